@@ -1,0 +1,124 @@
+import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from "@smithy/core/config";
+import { AdaptiveRetryStrategy } from "@smithy/core/retry";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { KeyPair } from "../core/access-key.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import type { AwsClock } from "./clock.ts";
+
+/** What every client of a run shares. */
+export interface AwsAccess {
+  /** Null: as the environment says. */
+  readonly profile: string | null;
+  /** Null where neither a flag nor the environment nor the profile names one. */
+  readonly region: string | null;
+  readonly clock: AwsClock;
+  /** One pool of connections for all. */
+  readonly requestHandler: NodeHttpHandler;
+}
+
+/** Finds out the region, and begins to listen to AWS's clock. Sends nothing yet. */
+export async function openAccess(profile: string | null, region: string | null, clock: AwsClock): Promise<AwsAccess> {
+  return {
+    profile,
+    region: await findRegion(region, profile),
+    clock,
+    requestHandler: new HearingHandler(clock),
+  };
+}
+
+const ATTEMPTS = 8;
+
+/** Where nobody names a region: IAM and STS answer for the whole partition from here. */
+const GLOBAL_REGION = "us-east-1";
+
+type Retry = AdaptiveRetryStrategy["refreshRetryTokenForRetry"];
+
+/** Refusals that a second try can cure although the request itself was refused: the SDK corrects its clock in between, or AWS was slow. */
+const CURABLE = /Skewed|Expired|Signature|InTheFuture|Timeout|AuthFailure/;
+
+/**
+ * Adaptive, as the SDK has it, with two differences. A full quota is no throttling: the SDK takes `LimitExceeded` for one and
+ * would ask for a third key eight times, for 40 seconds. And where this machine's clock is wrong, the SDK repeats every
+ * refusal, `NoSuchEntity` included, because it set its clock right in between.
+ */
+class Patience extends AdaptiveRetryStrategy {
+  override refreshRetryTokenForRetry(...[token, info]: Parameters<Retry>): ReturnType<Retry> {
+    const { name, $fault } =
+      info.error instanceof Error ? (info.error as Error & { $fault?: unknown }) : { name: "", $fault: undefined }; // the SDK's shape
+    const isRefusal = $fault === "client" && info.errorType === "TRANSIENT" && !CURABLE.test(name);
+    if (isRefusal || name.startsWith("LimitExceeded")) throw new Error("it would be refused again");
+    return super.refreshRetryTokenForRetry(token, info);
+  }
+}
+
+/** Lets the clock hear the date of every reply, errors included. */
+class HearingHandler extends NodeHttpHandler {
+  readonly #clock: AwsClock;
+
+  constructor(clock: AwsClock) {
+    super({
+      connectionTimeout: 4_000,
+      requestTimeout: 10_000,
+      throwOnRequestTimeout: true,
+      socketAcquisitionWarningTimeout: 120_000,
+      httpsAgent: { keepAlive: true, maxSockets: 64 },
+      httpAgent: { keepAlive: true, maxSockets: 64 },
+    });
+    this.#clock = clock;
+  }
+
+  override async handle(...request: Parameters<NodeHttpHandler["handle"]>): ReturnType<NodeHttpHandler["handle"]> {
+    const answer = await super.handle(...request);
+    const { date } = answer.response.headers;
+    if (date !== undefined) this.#clock.hear(date);
+    return answer;
+  }
+}
+
+interface ClientOptions {
+  /** 1 = the SDK repeats nothing. */
+  readonly attempts?: number;
+  /** Sign with this key rather than with the caller's credentials. */
+  readonly as?: KeyPair;
+}
+
+/** The configuration of a client for a service that is the same everywhere in its partition (IAM, STS). */
+export const globalConfig = (access: AwsAccess, options: ClientOptions = {}) =>
+  config(access, access.region ?? GLOBAL_REGION, options);
+
+/** The configuration of a client for a service of one region. Throws {@link InvalidInput} where no region is known. */
+export function regionalConfig(access: AwsAccess, region: string | null = null, options: ClientOptions = {}) {
+  const chosen = region ?? access.region;
+  if (chosen === null) throw new InvalidInput("no AWS region is set", "give --region, or set AWS_REGION");
+  return config(access, chosen, options);
+}
+
+function config({ profile, requestHandler }: AwsAccess, region: string, { attempts = ATTEMPTS, as }: ClientOptions) {
+  const credentials =
+    as === undefined
+      ? {}
+      : { credentials: { accessKeyId: as.accessKeyId, secretAccessKey: as.secretAccessKey.reveal() } };
+  return {
+    region,
+    ...(profile === null ? {} : { profile }),
+    ...credentials,
+    maxAttempts: attempts,
+    retryStrategy: new Patience(attempts),
+    requestHandler,
+  };
+}
+
+/** The region by flag, AWS_REGION, AWS_DEFAULT_REGION (which the SDK for JavaScript passes over), or profile; else null. */
+async function findRegion(flag: string | null, profile: string | null): Promise<string | null> {
+  const environment = flag ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"];
+  if (environment !== undefined && environment !== "") return environment;
+  const fromProfile = loadConfig(NODE_REGION_CONFIG_OPTIONS, {
+    ...NODE_REGION_CONFIG_FILE_OPTIONS,
+    ...(profile === null ? {} : { profile }),
+  });
+  try {
+    return await fromProfile();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,97 @@
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { isAccessKeyId } from "../core/access-key.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import { type Caller, CallError, type Verifier } from "../ports.ts";
+import { call } from "./call.ts";
+import { type AwsAccess, globalConfig } from "./clients.ts";
+
+/** What AWS calls a key that it does not know (yet, here, or any more). @see https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
+const UNKNOWN_KEY = /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure)/;
+
+/** Asks STS who a key is. That needs no permission. @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html */
+export const openVerifier = (access: AwsAccess): Verifier => ({
+  services: ["sts"],
+  signIn: async (pair) => {
+    const client = new STSClient(globalConfig(access, { as: pair, attempts: 3 }));
+    try {
+      const { Arn } = await call(
+        "sts:GetCallerIdentity",
+        pair.accessKeyId,
+        (options) => client.send(new GetCallerIdentityCommand({}), options),
+        [pair.secretAccessKey],
+      );
+      return Arn ?? null;
+    } catch (error) {
+      if (error instanceof CallError && UNKNOWN_KEY.test(error.code)) return null;
+      throw error;
+    }
+  },
+});
+
+/** Who this run is. Throws {@link InvalidInput} where there are no usable credentials, with the way to some. */
+export async function whoAmI(access: AwsAccess): Promise<Caller> {
+  const client = new STSClient(globalConfig(access));
+  let signer: string;
+  try {
+    signer = (await client.config.credentials()).accessKeyId;
+  } catch (error) {
+    throw noCredentials(access, error);
+  }
+  try {
+    const { Account, Arn } = await call("sts:GetCallerIdentity", "the caller", (options) =>
+      client.send(new GetCallerIdentityCommand({}), options),
+    );
+    const parts = /^arn:([\w-]+):(?:iam|sts)::(\d{12}):(.+)$/.exec(Arn ?? "");
+    if (Account === undefined || Arn === undefined || parts?.[1] === undefined) {
+      throw new CallError(
+        "unknown",
+        "sts:GetCallerIdentity",
+        "the caller",
+        "UnreadableReply",
+        "the reply lacks account or ARN",
+      );
+    }
+    const userName = /^user\/(?:.*\/)?([^/]+)$/.exec(parts[3] ?? "")?.[1] ?? null;
+    return {
+      account: Account,
+      arn: Arn,
+      partition: parts[1],
+      userName,
+      accessKeyId: userName !== null && isAccessKeyId(signer) ? signer : null,
+    };
+  } catch (error) {
+    throw error instanceof CallError ? (asCredentialProblem(error) ?? error) : error;
+  }
+}
+
+function noCredentials({ profile }: AwsAccess, error: unknown): InvalidInput {
+  const words = error instanceof Error ? error.message.replaceAll(/\s+/g, " ").slice(0, 300) : "";
+  const whose =
+    profile === null ? "no AWS credentials were found" : `the profile "${profile}" gives no AWS credentials`;
+  if (/sso|token is expired|aws sso login/i.test(words)) {
+    return new InvalidInput(
+      `${whose}: the SSO session is over`,
+      `aws sso login${profile === null ? "" : ` --profile ${profile}`}`,
+    );
+  }
+  return new InvalidInput(
+    `${whose}${words === "" ? "" : ` (${words})`}`,
+    "set AWS_PROFILE or give --profile; aws configure list shows what there is",
+  );
+}
+
+function asCredentialProblem({ code, message }: CallError): InvalidInput | null {
+  if (/^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefreshRequired)/.test(code)) {
+    return new InvalidInput(`the AWS credentials have expired (${code})`, "sign in again, or refresh the session");
+  }
+  if (
+    UNKNOWN_KEY.test(code) ||
+    /^(SignatureDoesNotMatch|IncompleteSignature|InvalidSignature|MissingAuthenticationToken)/.test(code)
+  ) {
+    return new InvalidInput(
+      `AWS does not accept these credentials (${code}: ${message})`,
+      "check the profile, and for GovCloud or China the region",
+    );
+  }
+  return null;
+}

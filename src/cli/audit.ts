@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import { EXIT } from "./exit.ts";
+import type { Io } from "./io.ts";
+
+type Flags = { head?: string; format: "table" | "json" };
+
+/** `keyturn audit verify FILE`: is the chain whole? */
+export function addAudit(program: Command, io: Io, exit: (code: number) => void): void {
+  program
+    .command("audit")
+    .summary("check the audit of earlier runs")
+    .command("verify")
+    .argument("<file>")
+    .option("--head <hash>", "the head that a run's result named, kept elsewhere")
+    .option("--format <format>", "table or json", "table")
+    .summary("check the chain of an audit file, and say what that can and cannot exclude")
+    .description(
+      "Checks that every line of an audit file is as it was written and follows on the line before it, and says what that can and cannot exclude.",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  keyturn audit verify audit.jsonl\n  keyturn audit verify audit.jsonl --head 5f2b…",
+    )
+    .action(async (file: string, flags: Flags) => {
+      const [{ readFile }, { verifyAudit }, { auditText }, { InvalidInput }] = await Promise.all([
+        import("node:fs/promises"),
+        import("../compose.ts"),
+        import("../report/audit.ts"),
+        import("../core/invalid-input.ts"),
+      ]);
+      const head = flags.head?.toLowerCase() ?? null;
+      if (head !== null && !/^[0-9a-f]{64}$/.test(head))
+        throw new InvalidInput(`"${flags.head}" is not the head of an audit`, "it has 64 hexadecimal digits");
+      const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+        throw new InvalidInput(`the audit ${file} cannot be read (${error.code ?? "Error"})`);
+      });
+      const finding = verifyAudit(text);
+      const found = head === null ? null : finding.runs.some((run) => run.head === head);
+      exit(finding.broken === null && found !== false ? EXIT.ok : EXIT.failed);
+      io.out(
+        flags.format === "json"
+          ? JSON.stringify({ schema: "keyturn/audit/v1", file, ...finding, headFound: found }, null, 2)
+          : auditText(file, finding, head, io.paint),
+      );
+    });
+}

@@ -1,0 +1,50 @@
+import type { UserReport } from "../core/result.ts";
+import type { Paint } from "../report/table.ts";
+import { commandLine } from "../report/words.ts";
+
+interface Chosen {
+  readonly user: readonly string[];
+  readonly path?: string | undefined;
+  readonly tag: readonly { key: string; value: string }[];
+  readonly deliver: readonly string[];
+}
+
+/** A suggestion for who has not said yet where secrets should go. */
+const SUGGESTED = ["--deliver", "file:./keys/{user}.json"];
+
+/** What to type next: the same users and settings, a step further. */
+export function nextCommands(
+  reports: readonly UserReport[],
+  chosen: Chosen,
+  flags: readonly string[],
+  paint: Paint,
+): string {
+  const due = reports.some((report) => report.planned.length > 0);
+  if (!due && !reports.some((report) => report.outcome === "waiting")) return "";
+  const missing = chosen.deliver.length === 0;
+  const words = [...selectorWords(chosen), ...(missing ? SUGGESTED : []), ...flags];
+  const plan = commandLine(["plan"], words);
+  const run = commandLine(["run"], words);
+  const lines = [
+    `\n${paint("bold", "Next")}`,
+    `  ${paint("cyan", plan)}   ${paint("dim", "# what would happen, and why")}`,
+    `  ${paint("cyan", run)}   ${paint("dim", "# let it happen; run it again later, or on a schedule")}`,
+  ];
+  if (missing)
+    lines.push(
+      paint(
+        "dim",
+        "  other destinations: ssm:/keys/{user}, secretsmanager:prod/{user}, stdout; the folder of a file must exist",
+      ),
+    );
+  return lines.join("\n");
+}
+
+function selectorWords({ user, path, tag }: Chosen): readonly string[] {
+  const words = [
+    ...user.flatMap((name) => ["--user", name]),
+    ...(path === undefined ? [] : ["--path", path]),
+    ...tag.flatMap(({ key, value }) => ["--tag", `${key}=${value}`]),
+  ];
+  return words.length === 0 ? ["--all-users"] : words;
+}

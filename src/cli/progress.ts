@@ -1,0 +1,23 @@
+import { roundDuration, seconds } from "../core/time.ts";
+import type { Clock } from "../ports.ts";
+import type { Io } from "./io.ts";
+
+/** A plain line no more often than this where nobody watches. */
+const QUIET = 10_000;
+
+/** Tells how far a run is: on a terminal in one line that overwrites itself, elsewhere now and then in a line of its own. */
+export function showProgress(io: Io, clock: Clock): (done: number, of: number) => void {
+  const began = clock.monotonic();
+  let told = began;
+  return (done, of) => {
+    const now = clock.monotonic();
+    const left = seconds(Math.round((((now - began) / done) * (of - done)) / 1000));
+    const text = `${done}/${of} users${done < of ? `, about ${roundDuration(left)} left` : ""}`;
+    if (io.isLive) {
+      process.stderr.write(`\r\u001B[K${done < of ? text : ""}`);
+    } else if (now - told >= QUIET && done < of) {
+      told = now;
+      io.err(text);
+    }
+  };
+}

@@ -1,0 +1,39 @@
+import type { Command } from "commander";
+import type { Io } from "./io.ts";
+import {
+  type AuditFlags,
+  type LimitFlags,
+  type OutputFlags,
+  type SelectorFlags,
+  selectorsFrom,
+  type SettingFlags,
+  withAudit,
+  withLimits,
+  withOutput,
+  withSelectors,
+  withSettings,
+} from "./options.ts";
+
+type Flags = SettingFlags & SelectorFlags & LimitFlags & AuditFlags & OutputFlags & { dryRun?: true; report?: string };
+
+/** `keyturn run [plan]`: the command for schedules. */
+export function addRun(program: Command, io: Io, exit: (code: number) => void): void {
+  withOutput(withAudit(withLimits(withSettings(withSelectors(program.command("run"))))))
+    .argument("[plan]", "perform only what this plan lists, too")
+    .option("--dry-run", "decide, and change nothing")
+    .option("--report <file>", "write the result document here as well")
+    .summary("take the next safe step for every user: the command to schedule")
+    .description(
+      "Takes the next safe step for every user that was selected: makes successors, delivers them, retires predecessors, heals what a run that died left behind. Run it every hour or every day; it converges.",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  keyturn run --path /ci/ --deliver ssm:/keys/{user}\n  keyturn run --all-users --deliver secretsmanager:prod/{user} --yes --format json\n  keyturn run plan.json --all-users --deliver ssm:/keys/{user} --yes",
+    )
+    .action(async (plan: string | undefined, flags: Flags) => {
+      const [{ begin }, { performRun }] = await Promise.all([import("./session.ts"), import("./perform-run.ts")]);
+      const selectors = selectorsFrom(flags, true);
+      const invocation = await begin(io, flags);
+      exit(await performRun(io, invocation, { ...flags, plan: plan ?? null, selectors }));
+    });
+}

@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import { EXIT } from "./exit.ts";
+import type { Io } from "./io.ts";
+import {
+  type OutputFlags,
+  type SelectorFlags,
+  selectorsFrom,
+  type SettingFlags,
+  withOutput,
+  withSelectors,
+  withSettings,
+} from "./options.ts";
+
+type Flags = SettingFlags & SelectorFlags & OutputFlags;
+
+/** `keyturn scan`: what is there. The command that runs when none is given. */
+export function addScan(program: Command, io: Io, exit: (code: number) => void): void {
+  withOutput(withSettings(withSelectors(program.command("scan", { isDefault: true }))))
+    .summary("list users and keys: age, last use, state, what is due, what is stuck and why (the default)")
+    .description(
+      "Lists users and their keys: age, last use, state, when what is due, and why something is stuck. Changes nothing.",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  keyturn\n  keyturn scan --path /ci/ --format json\n  keyturn scan --user ci-bot --deliver ssm:/keys/{user}",
+    )
+    .action(async (flags: Flags) => {
+      const [{ begin, headOf }, { document }, { scanText }, { nextCommands }] = await Promise.all([
+        import("./session.ts"),
+        import("../report/document.ts"),
+        import("../report/text.ts"),
+        import("./next-commands.ts"),
+      ]);
+      const selectors = selectorsFrom({ ...flags, allowEmpty: true }, false);
+      const invocation = await begin(io, flags);
+      const { session } = invocation;
+      const reports = await session.scan(await session.users(selectors));
+      const failed = reports.some((report) => report.outcome === "failed");
+      exit(failed ? EXIT.failed : EXIT.ok);
+      if (flags.format === "json") {
+        io.out(JSON.stringify(document(headOf(invocation, "keyturn/scan/v1"), {}, reports), null, 2));
+        return;
+      }
+      io.out(
+        scanText(reports, {
+          account: session.caller.account,
+          now: session.clock.now(),
+          paint: io.paint,
+          flags: invocation.flags,
+        }),
+      );
+      io.out(nextCommands(reports, flags, invocation.flags, io.paint));
+    });
+}

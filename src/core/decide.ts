@@ -1,0 +1,165 @@
+import type { UserDecision, Verdict } from "./decision.ts";
+import { Facts, Gap, LEASE, type Terms } from "./facts.ts";
+import { describeKeys } from "./key-decisions.ts";
+import type { Fact, Observation } from "./observation.ts";
+import { afterCreating, afterDelivered, afterDelivering } from "./recorded.ts";
+import { age, formatInstant, type Instant, later, roundDuration } from "./time.ts";
+import { withoutRecord } from "./unrecorded.ts";
+import { blocked, still, waiting } from "./verdicts.ts";
+
+/*
+ * The life of a key, and what moves it on. Every arrow is one turn: observe, decide, perform, record.
+ *
+ *      CreateAccessKey          secret safe,             every destination
+ *      after an intent          signs in                 has it, recorded
+ *   ──────────► created ──────────────────► delivering ──────────────────► CURRENT
+ *                  │ died, stored nowhere,       │ died: delivered again        │ older than rotateAfter:
+ *                  │ used by nobody              └────────►(resume)             │ a successor is created,
+ *                  ▼                                                            │ delivered, recorded
+ *               removed (orphan)                                                ▼
+ *                                                                          PREDECESSOR ◄──┐ a person
+ *               deleted ◄───────────── Inactive ◄───────────────────────────────┘         │ made it Active
+ *                        kept as long            gate open: successor used by others,     │ again
+ *                        as delete says          predecessor quiet, not served            │
+ *                                                └────────────────────────────────────────┘
+ *
+ * What a person does in between (an Inactive key, an older value written back, a key more) is reported and stands.
+ */
+
+/**
+ * Decides what to do for one user. Pure: the same observation, terms and moment give the same decision. The first row of the
+ * table that fits wins. A fact that was denied, or whose reading failed, ends in waiting; one that was never read is a
+ * mistake of the caller, who asks {@link missingFacts} first: then it throws.
+ */
+export function decide(seen: Observation, terms: Terms, now: Instant): UserDecision {
+  const verdict = withGaps(seen, terms, now);
+  if (verdict instanceof Gap) throw verdict;
+  return { userName: seen.user.userName, ...verdict, keys: describeKeys(seen, terms, now, verdict) };
+}
+
+/** The facts that must be read before {@link decide} can answer; empty where it can. */
+export function missingFacts(seen: Observation, terms: Terms, now: Instant): readonly Fact[] {
+  const verdict = withGaps(seen, terms, now);
+  return verdict instanceof Gap ? verdict.facts : [];
+}
+
+function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap {
+  try {
+    return judge(new Facts(seen, terms, now));
+  } catch (gap) {
+    if (!(gap instanceof Gap)) throw gap;
+    switch (gap.reading.kind) {
+      case "unread":
+        return gap;
+      case "denied":
+        return blocked("read-denied", `${gap.reading.action} on ${gap.reading.resource} is denied`, ["policy"]);
+      case "unusable":
+        return blocked(
+          "destination-unusable",
+          gap.reading.message,
+          null,
+          gap.reading.hint === null ? null : { what: gap.reading.hint, at: null },
+        );
+      case "failed":
+        return still("unknown", "read-failed", `${gap.reading.action} failed: ${gap.reading.message}`, {
+          what: "the next run asks again",
+          at: null,
+        });
+    }
+  }
+}
+
+function judge(facts: Facts): Verdict {
+  const verdict = leftAlone(facts) ?? table(facts);
+  if (verdict.standing !== "act" && verdict.standing !== "blocked") return verdict;
+  if (facts.terms.policy.humans === "exclude" && !facts.terms.asked && facts.hasPassword()) {
+    return {
+      ...still("left-alone", "human", `${facts.userName} has a console password`),
+      command: ["rotate", facts.userName],
+    };
+  }
+  return ownKey(facts, verdict) ?? homeless(facts, verdict) ?? verdict;
+}
+
+function leftAlone({ terms, record, now, userName }: Facts): Verdict | null {
+  if (terms.exempt !== null) return still("left-alone", "exempt", terms.exempt);
+  if (/^BedrockAPIKey-/i.test(userName))
+    return still("left-alone", "bedrock-user", `${userName} belongs to Amazon Bedrock`);
+  if (!("hold" in record) || record.hold === null) return null;
+  if (record.hold === "open")
+    return {
+      ...still("left-alone", "on-hold", "on hold until somebody resumes it"),
+      command: ["resume", userName],
+    };
+  if (now >= record.hold) return null;
+  const until = { what: "the hold ends", at: record.hold };
+  return {
+    ...still("left-alone", "on-hold", `on hold until ${formatInstant(record.hold)}`, until),
+    command: ["resume", userName],
+  };
+}
+
+/** A run must not pull the rug from under itself: the key that signs it is neither rotated away nor retired by it. */
+function ownKey(facts: Facts, { action }: Verdict): Verdict | null {
+  const { signedBy } = facts.seen;
+  if (action === null || signedBy === null || !facts.keys.some((key) => key.accessKeyId === signedBy)) return null;
+  const touches =
+    action.kind === "rotate" || ("key" in action && action.key === signedBy && action.kind !== "mark-delivered");
+  if (!touches) return null;
+  return blocked(
+    "own-key",
+    `this run is signed with ${signedBy}, a key of ${facts.userName}; run it with another identity, such as a role`,
+    null,
+  );
+}
+
+/** Nothing is made or retired for a user of whom this run does not know where its keys are served. */
+function homeless(facts: Facts, { action, sentence }: Verdict): Verdict | null {
+  if (!facts.terms.needsDestination || facts.seen.destinations.length > 0) return null;
+  if (action === null || action.kind === "remove-orphan" || action.kind === "clear-escrow") return null;
+  return blocked("no-destination", `${sentence}, but no destination is given`, [
+    "run",
+    "--user",
+    facts.userName,
+    "--deliver",
+    "KIND:TARGET",
+  ]);
+}
+
+function table(facts: Facts): Verdict {
+  const { record, now } = facts;
+  if (record.phase === "garbage" || record.phase === "later-version") {
+    const whose = record.phase === "garbage" ? "is not one that keyturn writes" : "was written by a newer keyturn";
+    return unreadable(facts, `the tag keyturn:rotation ${whose}`);
+  }
+  if ("at" in record && record.at > now + LEASE) {
+    return unreadable(facts, `the tag keyturn:rotation is dated ${formatInstant(record.at)}, in the future`);
+  }
+  const young = facts.youngest();
+  if (young !== null) {
+    const at = later(young, LEASE);
+    return waiting("turn-in-progress", `something changed ${roundDuration(age(young, now))} ago`, {
+      what: "the next run looks again",
+      at,
+    });
+  }
+  switch (record.phase) {
+    case "creating":
+      return afterCreating(facts, record) ?? withoutRecord(facts);
+    case "delivering":
+      return afterDelivering(facts, record) ?? withoutRecord(facts);
+    case "delivered":
+    case "retiring":
+      return afterDelivered(facts, record) ?? withoutRecord(facts);
+    case "held":
+    case "none":
+      return withoutRecord(facts);
+  }
+}
+
+function unreadable(facts: Facts, sentence: string): Verdict {
+  return blocked("record-unreadable", sentence, ["status", facts.userName], {
+    what: `if nothing of it is wanted, remove it: aws iam untag-user --user-name ${facts.userName} --tag-keys keyturn:rotation`,
+    at: null,
+  });
+}

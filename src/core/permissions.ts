@@ -1,0 +1,29 @@
+/** One statement of an IAM policy: the permission for some calls on some resources. */
+export interface Statement {
+  readonly sid: string;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  /** `{ operator: { key: values } }`, as IAM writes it. */
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+}
+
+/** A template with its placeholders as IAM wildcards: `/keys/{path}/{user}` becomes `/keys/*`, for a path may be empty. */
+export const wildcard = (template: string): string =>
+  template
+    .replaceAll("{path}/", "*")
+    .replaceAll(/\{[^{}]*\}/g, "*")
+    .replaceAll(/\*+/g, "*");
+
+/** Statements as an IAM policy document. @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html */
+export function policyDocument(statements: readonly Statement[]) {
+  return {
+    Version: "2012-10-17",
+    Statement: statements.map(({ sid, actions, resources, conditions }) => ({
+      Sid: sid,
+      Effect: "Allow",
+      Action: actions.toSorted(),
+      Resource: resources,
+      ...(conditions === undefined ? {} : { Condition: conditions }),
+    })),
+  };
+}

@@ -1,0 +1,140 @@
+import type { AccessKey, AccessKeyId } from "./access-key.ts";
+import type { Action, Command, NextStep, Standing, Verdict } from "./decision.ts";
+import type { Facts } from "./facts.ts";
+import type { Gate } from "./gates.ts";
+import type { ReasonCode } from "./reasons.ts";
+import { later } from "./time.ts";
+
+/* What the rows of the decision table answer with. */
+
+export const rolledBack = (facts: Facts, successor: AccessKey, back: AccessKey | null = null): Verdict =>
+  blocked(
+    "rolled-back",
+    `a destination serves ${back === null ? "an older key" : back.accessKeyId} again in place of ${successor.accessKeyId}`,
+    ["retire", facts.userName, successor.accessKeyId],
+    {
+      what: `it goes on when the destination serves ${successor.accessKeyId} again, or when one of the two keys is gone`,
+      at: null,
+    },
+  );
+
+export const successorInactive = (facts: Facts, key: AccessKey): Verdict =>
+  blocked(
+    "successor-inactive",
+    `${key.accessKeyId}, the newest key, is ${key.status}`,
+    ["retire", facts.userName, key.accessKeyId],
+    {
+      what: `it goes on when ${key.accessKeyId} is Active again or gone`,
+      at: null,
+    },
+  );
+
+export const clearEscrow = (id: AccessKeyId): Verdict =>
+  act("leftover-escrow", `${id} was delivered, but the escrow still has it`, { kind: "clear-escrow", key: id }, null);
+
+export const markDelivered = (
+  code: ReasonCode,
+  sentence: string,
+  successor: AccessKey,
+  old: readonly AccessKey[],
+): Verdict =>
+  act(
+    code,
+    sentence,
+    { kind: "mark-delivered", key: successor.accessKeyId, old: old.map((key) => key.accessKeyId) },
+    { what: "the old key waits for its successor to take over", at: null },
+  );
+
+export function rotate(facts: Facts, code: ReasonCode, sentence: string): Verdict {
+  const there = facts.keys.map((key) => key.accessKeyId);
+  return act(code, sentence, { kind: "rotate", known: [...there, ...facts.strangers()] }, null);
+}
+
+export function resume(facts: Facts, key: AccessKey, older: readonly AccessKey[]): Verdict {
+  const action: Action = {
+    kind: "resume",
+    key: key.accessKeyId,
+    known: older.filter((each) => each !== key).map((each) => each.accessKeyId),
+  };
+  return act(
+    "unfinished",
+    `${key.accessKeyId} was created for ${facts.userName} and its secret is safe, but not delivered everywhere`,
+    action,
+    null,
+  );
+}
+
+export function deactivate(
+  facts: Facts,
+  { code, sentence }: { code: ReasonCode; sentence: string },
+  key: AccessKey,
+  successor: AccessKey,
+  others: readonly AccessKeyId[],
+): Verdict {
+  const { delete: rule } = facts.terms.policy;
+  const next =
+    rule.when === "after" ? { what: `${key.accessKeyId} is deleted`, at: later(facts.now, rule.after) } : null;
+  return act(
+    code,
+    sentence,
+    { kind: "deactivate", key: key.accessKeyId, successor: successor.accessKeyId, others },
+    next,
+  );
+}
+
+export function shutGate(facts: Facts, gate: Extract<Gate, { open: false }>, what: string, command: Command): Verdict {
+  if (gate.overdue) return blocked(gate.code, gate.sentence, command, { what, at: gate.at });
+  const wanted = facts.terms.asked || facts.terms.policy.delete.when === "never";
+  return waiting(gate.code, gate.sentence, { what, at: gate.at }, wanted ? command : null);
+}
+
+export const act = (code: ReasonCode, sentence: string, action: Action, next: NextStep | null): Verdict => ({
+  standing: "act",
+  action,
+  code,
+  sentence,
+  next,
+  command: null,
+});
+
+export const waiting = (
+  code: ReasonCode,
+  sentence: string,
+  next: NextStep,
+  command: Command | null = null,
+): Verdict => ({
+  standing: "waiting",
+  action: null,
+  code,
+  sentence,
+  next,
+  command,
+});
+
+export const blocked = (
+  code: ReasonCode,
+  sentence: string,
+  command: Command | null,
+  next: NextStep | null = null,
+): Verdict => ({
+  standing: "blocked",
+  action: null,
+  code,
+  sentence,
+  next,
+  command,
+});
+
+export const still = (
+  standing: Standing,
+  code: ReasonCode,
+  sentence: string,
+  next: NextStep | null = null,
+): Verdict => ({
+  standing,
+  action: null,
+  code,
+  sentence,
+  next,
+  command: null,
+});

@@ -1,0 +1,35 @@
+import type { AwsAccess } from "../aws/clients.ts";
+import type { User } from "../core/access-key.ts";
+import type { Statement } from "../core/permissions.ts";
+import type { Target } from "../core/target.ts";
+import type { Caller, Clock, Destination } from "../ports.ts";
+
+/** What a destination may use of the world. */
+export interface Host {
+  readonly access: AwsAccess;
+  readonly caller: Caller;
+  readonly clock: Clock;
+  /** Writes a line to standard output; resolves when it has left this process, rejects where it could not. */
+  readonly print: (line: string) => Promise<void>;
+}
+
+/** One kind of destination: everything that the rest of keyturn knows of it. */
+export interface DestinationKind {
+  /** The word before the colon. */
+  readonly kind: string;
+  /** Whether a key can be read back from it. Where not, it needs an escrow or a readable destination beside it. */
+  readonly readable: boolean;
+  /** A stream that a person watches, or a pipe: users share it, and it may go without an escrow. */
+  readonly isStream: boolean;
+  /**
+   * Checks a target as far as can be without the world, and returns how it is opened. Throws `InvalidInput`.
+   */
+  readonly parse: (target: Target) => ParsedDestination;
+}
+
+export interface ParsedDestination {
+  /** One user's destination. Throws `InvalidInput` where the store cannot hold the user's name. Sends nothing yet. */
+  readonly open: (host: Host) => (user: User) => Destination;
+  /** The least IAM permissions that it needs. */
+  readonly permissions: (caller: Caller, region: string) => readonly Statement[];
+}

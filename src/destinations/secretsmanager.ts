@@ -1,0 +1,297 @@
+import { randomUUID } from "node:crypto";
+import {
+  CreateSecretCommand,
+  DescribeSecretCommand,
+  type DescribeSecretCommandOutput,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from "@aws-sdk/client-secrets-manager";
+import { call, callOrAbsent } from "../aws/call.ts";
+import { regionalConfig } from "../aws/clients.ts";
+import type { AccessKeyId, KeyPair, User } from "../core/access-key.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import { type Statement, wildcard } from "../core/permissions.ts";
+import { Secret } from "../core/secret.ts";
+import { checkOptions, expandName, type Target } from "../core/target.ts";
+import { instant } from "../core/time.ts";
+import { type Fields, isFieldOption, readFields } from "../documents/fields.ts";
+import { type KeyInDocument, readJson, writeJson } from "../documents/json.ts";
+import { CallError, type Destination } from "../ports.ts";
+import type { DestinationKind } from "./kind.ts";
+
+/** @see https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html for names */
+const ALPHABET = /[A-Za-z0-9_+=.@-]/;
+const LONGEST = 512;
+const JSON_FIELDS = { AccessKeyId: "accessKeyId", SecretAccessKey: "secretAccessKey" } as const;
+
+interface Settings {
+  readonly template: string;
+  readonly fields: Fields;
+  readonly kmsKeyId: string | null;
+  readonly region: string | null;
+}
+
+/**
+ * AWS Secrets Manager: a new key waits as AWSPENDING until it is verified, then becomes AWSCURRENT, and the one before it
+ * AWSPREVIOUS. Other fields of the secret stay. A secret that does not exist is created.
+ */
+export const secretsmanager: DestinationKind = {
+  kind: "secretsmanager",
+  readable: true,
+  isStream: false,
+  parse: (target) => {
+    const settings = readSettings(target);
+    return {
+      permissions: (caller, region) =>
+        permissions(
+          settings,
+          `arn:${caller.partition}:secretsmanager:${settings.region ?? region}:${caller.account}:secret:`,
+        ),
+      open: ({ access, caller }) => {
+        const client = new SecretsManagerClient(regionalConfig(access, settings.region));
+        return (user) => {
+          const name = expandName(settings.template, user, caller.account, ALPHABET);
+          if (name.length > LONGEST) throw new InvalidInput(`secretsmanager:${name} is too long a name for a secret`);
+          return new SecretDestination(client, settings, user, name);
+        };
+      },
+    };
+  },
+};
+
+function readSettings(target: Target): Settings {
+  const { name, options, text } = target;
+  checkOptions(target, ["kmsKeyId", "region"], isFieldOption);
+  if (name === "" || name.endsWith("/"))
+    throw new InvalidInput(`${text} names no secret`, "for example secretsmanager:prod/{user}");
+  if (/[^A-Za-z0-9/_+=.@\-{}:]/.test(name))
+    throw new InvalidInput(`${text} is not a secret's name`, "letters, digits and /_+=.@- only");
+  return {
+    template: name,
+    fields: readFields(target, JSON_FIELDS),
+    kmsKeyId: options.get("kmsKeyId") ?? null,
+    region: options.get("region") ?? null,
+  };
+}
+
+function permissions({ template, kmsKeyId }: Settings, secrets: string): readonly Statement[] {
+  // Secrets Manager adds a hyphen and six characters to the name in the ARN.
+  const statements: Statement[] = [
+    {
+      sid: "DeliverToSecretsManager",
+      actions: [
+        "secretsmanager:CreateSecret",
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+      ],
+      resources: [template.startsWith("arn:") ? template : `${secrets}${wildcard(template)}-??????`],
+    },
+  ];
+  if (kmsKeyId?.startsWith("arn:") === true)
+    statements.push({
+      sid: "KmsForSecretsManager",
+      actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+      resources: [kmsKeyId],
+    });
+  return statements;
+}
+
+/** One version: its content never changes, so that it needs to be read only once. */
+interface Version {
+  readonly id: string;
+  readonly text: Secret;
+}
+
+class SecretDestination implements Destination {
+  readonly label: string;
+  readonly #client: SecretsManagerClient;
+  readonly #settings: Settings;
+  readonly #user: User;
+  readonly #name: string;
+  /** The last answer of DescribeSecret, so that `check` and `stage` need not ask again what `read` has just asked. */
+  #described: DescribeSecretCommandOutput | null | undefined;
+  #version: Version | null = null;
+  /** What `stage` has just written, and beside which current version. */
+  #staged: { readonly id: AccessKeyId; readonly version: string; readonly beside: string | null } | null = null;
+
+  constructor(client: SecretsManagerClient, settings: Settings, user: User, name: string) {
+    this.label = `secretsmanager:${name}`;
+    this.#client = client;
+    this.#settings = settings;
+    this.#user = user;
+    this.#name = name;
+  }
+
+  async check(): Promise<void> {
+    const secret = this.#described === undefined ? await this.#describe() : this.#described;
+    if (secret === null) return;
+    if (secret.RotationEnabled === true) {
+      throw new InvalidInput(
+        `${this.label} is rotated by Secrets Manager itself: two rotators would work against each other`,
+        "switch its rotation off, or choose another target",
+      );
+    }
+    await this.#read(secret, "AWSCURRENT");
+  }
+
+  async read() {
+    const secret = await this.#describe();
+    if (secret === null) return { accessKeyId: null, writtenAt: null };
+    const current = await this.#read(secret, "AWSCURRENT");
+    const changed = secret.LastChangedDate?.getTime();
+    return {
+      accessKeyId: current?.accessKeyId ?? null,
+      writtenAt: changed === undefined ? null : instant(changed),
+    };
+  }
+
+  async readPast() {
+    const secret = this.#described === undefined ? await this.#describe() : this.#described;
+    if (secret === null) return { pending: null, history: [] };
+    const pending = await this.#read(secret, "AWSPENDING");
+    const previous = await this.#read(secret, "AWSPREVIOUS");
+    return {
+      pending: pending?.accessKeyId ?? null,
+      history: previous?.accessKeyId === undefined || previous.accessKeyId === null ? [] : [previous.accessKeyId],
+    };
+  }
+
+  async readSecret(id: AccessKeyId): Promise<Secret | null> {
+    const secret = await this.#describe();
+    if (secret === null) return null;
+    for (const stage of ["AWSPENDING", "AWSCURRENT"]) {
+      const version = await this.#read(secret, stage);
+      if (version?.accessKeyId === id) return version.secretAccessKey;
+    }
+    return null;
+  }
+
+  async stage(pair: KeyPair): Promise<void> {
+    const secret = (this.#described === undefined ? await this.#describe() : this.#described) ?? (await this.#create());
+    const beside = versionWith(secret, "AWSCURRENT");
+    const before = beside === null ? null : (await this.#text(beside)).reveal();
+    const text = new Secret(writeJson(before, this.#settings.fields, this.#user.userName, pair, {}, this.label));
+    const version = randomUUID();
+    const input = {
+      SecretId: this.#name,
+      SecretString: text.reveal(),
+      VersionStages: ["AWSPENDING"],
+      ClientRequestToken: version,
+    };
+    await call(
+      "secretsmanager:PutSecretValue",
+      this.#name,
+      (options) => this.#client.send(new PutSecretValueCommand(input), options),
+      [pair.secretAccessKey, text],
+    );
+    this.#version = { id: version, text };
+    this.#staged = { id: pair.accessKeyId, version, beside };
+    this.#described = undefined;
+  }
+
+  /** A version without a stage is deprecated: Secrets Manager tidies it away. */
+  async unstage(id: AccessKeyId): Promise<void> {
+    const secret = await this.#describe();
+    const version = secret === null ? null : versionWith(secret, "AWSPENDING");
+    if (secret === null || version === null || (await this.#read(secret, "AWSPENDING"))?.accessKeyId !== id) return;
+    await this.#moveStage("AWSPENDING", version, null);
+  }
+
+  /** Moving AWSCURRENT takes AWSPENDING off the same version; naming the version that it leaves makes it a compare-and-set. */
+  async deliver(pair: KeyPair): Promise<void> {
+    if (this.#staged?.id !== pair.accessKeyId) {
+      const secret = await this.#describe();
+      if (secret !== null && (await this.#read(secret, "AWSCURRENT"))?.accessKeyId === pair.accessKeyId) return;
+      await this.stage(pair);
+    }
+    const staged = this.#staged;
+    if (staged === null) throw new Error("staging left nothing staged");
+    await this.#moveStage("AWSCURRENT", staged.beside, staged.version);
+    this.#staged = null;
+  }
+
+  async #describe(): Promise<DescribeSecretCommandOutput | null> {
+    const secret = await callOrAbsent("secretsmanager:DescribeSecret", this.#name, (options) =>
+      this.#client.send(new DescribeSecretCommand({ SecretId: this.#name }), options),
+    );
+    if (secret?.DeletedDate !== undefined) {
+      throw new InvalidInput(
+        `${this.label} is scheduled for deletion`,
+        `aws secretsmanager restore-secret --secret-id ${this.#name}, or choose another target`,
+      );
+    }
+    this.#described = secret;
+    return secret;
+  }
+
+  /** A first version is AWSCURRENT at once, whatever stage is asked for; so it is an empty one, and the key comes second. */
+  async #create(): Promise<DescribeSecretCommandOutput> {
+    const { kmsKeyId } = this.#settings;
+    await call("secretsmanager:CreateSecret", this.#name, (options) =>
+      this.#client.send(
+        new CreateSecretCommand({
+          Name: this.#name,
+          SecretString: "{}",
+          Description: `Access key of ${this.#user.userName}, kept by keyturn`,
+          ...(kmsKeyId === null ? {} : { KmsKeyId: kmsKeyId }),
+        }),
+        options,
+      ),
+    );
+    const secret = await this.#describe();
+    if (secret === null)
+      throw new CallError(
+        "unknown",
+        "secretsmanager:CreateSecret",
+        this.#name,
+        "NotSeenYet",
+        "the secret that was just created is not found",
+      );
+    return secret;
+  }
+
+  async #read(secret: DescribeSecretCommandOutput, stage: string): Promise<KeyInDocument | null> {
+    const version = versionWith(secret, stage);
+    if (version === null) return null;
+    return readJson((await this.#text(version)).reveal(), this.#settings.fields, `${this.label} (${stage})`);
+  }
+
+  async #text(version: string): Promise<Secret> {
+    if (this.#version?.id === version) return this.#version.text;
+    const { SecretString } = await call("secretsmanager:GetSecretValue", this.#name, (options) =>
+      this.#client.send(new GetSecretValueCommand({ SecretId: this.#name, VersionId: version }), options),
+    );
+    if (SecretString === undefined)
+      throw new InvalidInput(
+        `${this.label} holds binary data`,
+        "keyturn keeps keys as JSON text: choose another target",
+      );
+    this.#version = { id: version, text: new Secret(SecretString) };
+    return this.#version.text;
+  }
+
+  async #moveStage(stage: string, from: string | null, to: string | null): Promise<void> {
+    await call("secretsmanager:UpdateSecretVersionStage", this.#name, (options) =>
+      this.#client.send(
+        new UpdateSecretVersionStageCommand({
+          SecretId: this.#name,
+          VersionStage: stage,
+          ...(from === null ? {} : { RemoveFromVersionId: from }),
+          ...(to === null ? {} : { MoveToVersionId: to }),
+        }),
+        options,
+      ),
+    );
+    this.#described = undefined;
+  }
+}
+
+/** The version that bears this stage; null where none does. */
+function versionWith(secret: DescribeSecretCommandOutput, stage: string): string | null {
+  const found = Object.entries(secret.VersionIdsToStages ?? {}).find(([, stages]) => stages.includes(stage));
+  return found?.[0] ?? null;
+}

@@ -1,0 +1,365 @@
+import {
+  GetParameterCommand,
+  GetParameterHistoryCommand,
+  type Parameter,
+  type ParameterHistory,
+  type ParameterTier,
+  PutParameterCommand,
+  type PutParameterCommandInput,
+  SSMClient,
+} from "@aws-sdk/client-ssm";
+import { call, callOrAbsent } from "../aws/call.ts";
+import { regionalConfig } from "../aws/clients.ts";
+import { type AccessKeyId, isAccessKeyId, type User } from "../core/access-key.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import type { Served } from "../core/observation.ts";
+import { type Statement, wildcard } from "../core/permissions.ts";
+import { Secret } from "../core/secret.ts";
+import { checkOptions, expandName, type Target } from "../core/target.ts";
+import { type Instant, instant } from "../core/time.ts";
+import { type Fields, isFieldOption, readFields } from "../documents/fields.ts";
+import { readJson, writeJson } from "../documents/json.ts";
+import type { Clock, Destination } from "../ports.ts";
+import type { DestinationKind } from "./kind.ts";
+
+/** @see https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html for names, depth and length */
+const ALPHABET = /[A-Za-z0-9_.-]/;
+const DEEPEST = 15;
+const LONGEST = 900;
+const VERSIONS = 100;
+
+const JSON_FIELDS = { AccessKeyId: "accessKeyId", SecretAccessKey: "secretAccessKey" } as const;
+
+/** How the description of the secret's own parameter begins, where id and secret are two parameters. */
+const PAIRED = "Secret access key of ";
+
+interface Settings {
+  readonly template: string;
+  /** Null: one parameter that holds both as JSON. Else the names, below the target's, of two that hold one each. */
+  readonly split: { readonly id: string; readonly secret: string } | null;
+  readonly fields: Fields;
+  readonly kmsKeyId: string | null;
+  readonly tier: ParameterTier | null;
+  readonly region: string | null;
+}
+
+/**
+ * SSM Parameter Store: one SecureString that holds both values as JSON, so that no reader ever sees half of a pair; or two
+ * parameters (`split=yes`), where a reader between two calls may. KMS key, tier, policies, description and type stay.
+ */
+export const ssm: DestinationKind = {
+  kind: "ssm",
+  readable: true,
+  isStream: false,
+  parse: (target) => {
+    const settings = readSettings(target);
+    return {
+      permissions: (caller, region) =>
+        permissions(settings, `arn:${caller.partition}:ssm:${settings.region ?? region}:${caller.account}:parameter`),
+      open: ({ access, caller, clock }) => {
+        const client = new SSMClient(regionalConfig(access, settings.region));
+        return (user) => {
+          const name = nameFor(settings, user, caller.account);
+          const store = new ParameterStore(client, settings, clock);
+          return settings.split === null
+            ? oneParameter(store, settings, user, name)
+            : twoParameters(store, settings.split, name);
+        };
+      },
+    };
+  },
+};
+
+function readSettings(target: Target): Settings {
+  const { name, options, text } = target;
+  checkOptions(
+    target,
+    ["split", "accessKeyIdName", "secretAccessKeyName", "kmsKeyId", "tier", "region"],
+    isFieldOption,
+  );
+  if (!name.startsWith("/") || name.endsWith("/"))
+    throw new InvalidInput(`${text} names no parameter`, "for example ssm:/keys/{user}");
+  if (/^\/(aws|ssm)/i.test(name)) throw new InvalidInput(`${text}: names that begin with aws or ssm are AWS's own`);
+  if (/[^A-Za-z0-9_.\-/{}]/.test(name) || name.includes("//"))
+    throw new InvalidInput(`${text} is not a parameter's name`, "letters, digits and _.-/ only");
+  const split = options.get("split") ?? "no";
+  if (split !== "yes" && split !== "no") throw new InvalidInput(`${text}: split is yes or no`);
+  const tier = options.get("tier") ?? null;
+  if (tier !== null && tier !== "Standard" && tier !== "Advanced" && tier !== "Intelligent-Tiering") {
+    throw new InvalidInput(`${text}: there is no tier ${tier}`, "Standard, Advanced or Intelligent-Tiering");
+  }
+  return {
+    template: name,
+    split:
+      split === "no"
+        ? null
+        : {
+            id: options.get("accessKeyIdName") ?? "access-key-id",
+            secret: options.get("secretAccessKeyName") ?? "secret-access-key",
+          },
+    fields: readFields(target, JSON_FIELDS),
+    kmsKeyId: options.get("kmsKeyId") ?? null,
+    tier,
+    region: options.get("region") ?? null,
+  };
+}
+
+function nameFor({ template, split }: Settings, user: User, account: string): string {
+  const name = expandName(template, user, account, ALPHABET);
+  const depth = name.split("/").length - 1 + (split === null ? 0 : 1);
+  if (depth > DEEPEST)
+    throw new InvalidInput(`ssm:${name} is ${depth} levels deep`, `Parameter Store allows ${DEEPEST}`);
+  if (name.length > LONGEST) throw new InvalidInput(`ssm:${name} is too long a name for a parameter`);
+  return name;
+}
+
+function permissions({ template, split, kmsKeyId }: Settings, parameters: string): readonly Statement[] {
+  const statement: Statement = {
+    sid: "DeliverToParameterStore",
+    actions: ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter"],
+    resources: [`${parameters}${wildcard(template)}${split === null ? "" : "/*"}`],
+  };
+  return kmsKeyId?.startsWith("arn:") === true
+    ? [
+        statement,
+        {
+          sid: "KmsForParameterStore",
+          actions: ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+          resources: [kmsKeyId],
+        },
+      ]
+    : [statement];
+}
+
+/** Single parameters, with what must not change when they are overwritten. */
+class ParameterStore {
+  readonly #client: SSMClient;
+  readonly #settings: Settings;
+  readonly #clock: Clock;
+  /** What the newest version of a parameter is besides its value, as `check` found it. */
+  readonly #looks = new Map<string, ParameterHistory | null>();
+
+  constructor(client: SSMClient, settings: Settings, clock: Clock) {
+    this.#client = client;
+    this.#settings = settings;
+    this.#clock = clock;
+  }
+
+  /** Null where there is none. Throws {@link InvalidInput} where it is not a SecureString. */
+  async get(name: string, type: "SecureString" | "String" = "SecureString"): Promise<Parameter | null> {
+    const answer = await callOrAbsent("ssm:GetParameter", name, (options) =>
+      this.#client.send(new GetParameterCommand({ Name: name, WithDecryption: true }), options),
+    );
+    const { Type } = answer?.Parameter ?? {};
+    if (Type !== undefined && Type !== type && !(type === "String" && Type === "SecureString")) {
+      throw new InvalidInput(
+        `ssm:${name} is a parameter of type ${Type}, not ${type}`,
+        "delete it, or choose another target: the type of a parameter cannot be changed",
+      );
+    }
+    return answer?.Parameter ?? null;
+  }
+
+  /** Oldest version first. */
+  async history(name: string, decrypt: boolean): Promise<readonly ParameterHistory[]> {
+    const versions: ParameterHistory[] = [];
+    for (let token: string | undefined; ;) {
+      const page = await callOrAbsent("ssm:GetParameterHistory", name, (options) =>
+        this.#client.send(
+          new GetParameterHistoryCommand({
+            Name: name,
+            WithDecryption: decrypt,
+            MaxResults: 50,
+            NextToken: token,
+          }),
+          options,
+        ),
+      );
+      versions.push(...(page?.Parameters ?? []));
+      token = page?.NextToken;
+      if (token === undefined || token === "") return versions.toSorted((a, b) => (a.Version ?? 0) - (b.Version ?? 0));
+    }
+  }
+
+  /**
+   * What the newest version is besides its value; asked once, for nobody changes it every minute. `GetParameter` tells neither
+   * the KMS key nor the tier. Throws {@link InvalidInput} where the parameter would not take a key.
+   */
+  async look(name: string): Promise<ParameterHistory | null> {
+    const before = this.#looks.get(name);
+    if (before !== undefined) return before;
+    const versions = await this.history(name, false);
+    const [oldest] = versions;
+    if (versions.length >= VERSIONS && (oldest?.Labels ?? []).length > 0) {
+      throw new InvalidInput(
+        `ssm:${name} has ${VERSIONS} versions and the oldest bears a label: it takes no other`,
+        "move the label to a newer version",
+      );
+    }
+    const newest = versions.at(-1) ?? null;
+    if (newest?.AllowedPattern !== undefined && newest.AllowedPattern !== "" && !fits(newest.AllowedPattern)) {
+      throw new InvalidInput(
+        `ssm:${name} allows only values of the pattern ${newest.AllowedPattern}`,
+        "a key does not fit it: remove the pattern",
+      );
+    }
+    this.#looks.set(name, newest);
+    return newest;
+  }
+
+  async put(name: string, value: string, secrets: readonly Secret[], description: string | null = null): Promise<void> {
+    const before = await this.look(name);
+    const type = before?.Type ?? "SecureString";
+    const keyId = before?.KeyId ?? this.#settings.kmsKeyId;
+    const tier = before?.Tier ?? this.#settings.tier;
+    const policies = (before?.Policies ?? []).flatMap(({ PolicyText }) =>
+      PolicyText === undefined ? [] : [JSON.parse(PolicyText)],
+    );
+    const words = description ?? before?.Description;
+    const input: PutParameterCommandInput = {
+      Name: name,
+      Value: value,
+      Type: type,
+      Overwrite: before !== null,
+      ...(type === "SecureString" && keyId !== null ? { KeyId: keyId } : {}),
+      ...(tier === null ? {} : { Tier: tier }),
+      ...(words === undefined || words === "" ? {} : { Description: words }),
+      ...(policies.length === 0 ? {} : { Policies: JSON.stringify(policies) }),
+      ...(before?.DataType === undefined ? {} : { DataType: before.DataType }),
+      ...(before?.AllowedPattern === undefined || before.AllowedPattern === ""
+        ? {}
+        : { AllowedPattern: before.AllowedPattern }),
+    };
+    await call("ssm:PutParameter", name, (options) => this.#client.send(new PutParameterCommand(input), options), [
+      ...secrets,
+      new Secret(value),
+    ]);
+    if (before === null) this.#looks.delete(name);
+  }
+
+  writtenAt(parameter: Parameter | null): Instant | null {
+    return parameter === null ? null : instant(parameter.LastModifiedDate?.getTime() ?? this.#clock.now());
+  }
+}
+
+/** A pattern for some other kind of value would refuse ours only after the key was made. */
+function fits(pattern: string): boolean {
+  try {
+    return new RegExp(pattern).test(
+      '{"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}',
+    );
+  } catch {
+    return true;
+  }
+}
+
+/** Both values in one SecureString. */
+function oneParameter(store: ParameterStore, { fields }: Settings, { userName }: User, name: string): Destination {
+  const label = `ssm:${name}`;
+  const parse = (value: string | undefined) => readJson(value ?? "", fields, label);
+  let hasBeenRead = false;
+  return {
+    label,
+    check: async () => {
+      if (!hasBeenRead) parse((await store.get(name))?.Value);
+      await store.look(name);
+    },
+    read: async (): Promise<Served> => {
+      const parameter = await store.get(name);
+      hasBeenRead = true;
+      return { accessKeyId: parse(parameter?.Value).accessKeyId, writtenAt: store.writtenAt(parameter) };
+    },
+    readPast: async () => {
+      const older = (await store.history(name, true)).slice(0, -1).toReversed();
+      return {
+        pending: null,
+        history: older.flatMap(({ Value }) => quietly(() => parse(Value).accessKeyId) ?? []),
+      };
+    },
+    readSecret: async (id) => {
+      const { accessKeyId, secretAccessKey } = parse((await store.get(name))?.Value);
+      return accessKeyId === id ? secretAccessKey : null;
+    },
+    deliver: async (pair) => {
+      const before = await store.get(name);
+      await store.put(name, writeJson(before?.Value ?? null, fields, userName, pair, {}, label), [
+        pair.secretAccessKey,
+      ]);
+    },
+  };
+}
+
+/** Older versions may hold anything. */
+function quietly<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
+/** The key that the secret in this version belongs to. */
+function pairedWith({ Description }: ParameterHistory): AccessKeyId | null {
+  const id = Description?.startsWith(PAIRED) === true ? Description.slice(PAIRED.length) : "";
+  return isAccessKeyId(id) ? id : null;
+}
+
+/**
+ * Id and secret in a parameter each. The secret is written first, its description naming its key; then the id. A reader
+ * between the two calls gets a pair that does not fit. A run that dies there leaves the new secret readable and its key named:
+ * that counts as pending, so that the next run finishes.
+ */
+function twoParameters(
+  store: ParameterStore,
+  split: { readonly id: string; readonly secret: string },
+  name: string,
+): Destination {
+  const label = `ssm:${name}`;
+  const idName = `${name}/${split.id}`;
+  const secretName = `${name}/${split.secret}`;
+  const readId = async () => {
+    const parameter = await store.get(idName, "String");
+    const value = parameter?.Value ?? "";
+    return { parameter, id: isAccessKeyId(value) ? value : null };
+  };
+  return {
+    label,
+    check: async () => {
+      await store.get(idName, "String");
+      await store.get(secretName);
+      await store.look(idName);
+      await store.look(secretName);
+    },
+    read: async () => {
+      const { parameter, id } = await readId();
+      return { accessKeyId: id, writtenAt: store.writtenAt(parameter) };
+    },
+    readPast: async () => {
+      const [{ id }, secrets, ids] = [
+        await readId(),
+        await store.history(secretName, false),
+        await store.history(idName, true),
+      ];
+      const newest = secrets.at(-1);
+      const ahead = newest === undefined ? null : pairedWith(newest);
+      const history = ids
+        .slice(0, -1)
+        .toReversed()
+        .flatMap(({ Value = "" }) => (isAccessKeyId(Value) ? [Value] : []));
+      return { pending: ahead === id ? null : ahead, history };
+    },
+    readSecret: async (id) => {
+      const newest = (await store.history(secretName, true)).at(-1);
+      return newest?.Value !== undefined && pairedWith(newest) === id ? new Secret(newest.Value) : null;
+    },
+    deliver: async (pair) => {
+      await store.put(
+        secretName,
+        pair.secretAccessKey.reveal(),
+        [pair.secretAccessKey],
+        `${PAIRED}${pair.accessKeyId}`,
+      );
+      await store.put(idName, pair.accessKeyId, []);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { AccessKeyId, KeyPair } from "../core/access-key.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import type { Secret } from "../core/secret.ts";
+import { type Fields, fillFields, keyIdIn, secretIn } from "./fields.ts";
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** What a document says of a key. Both null where it is empty or says nothing. */
+export interface KeyInDocument {
+  readonly accessKeyId: AccessKeyId | null;
+  readonly secretAccessKey: Secret | null;
+}
+
+/** Reads a JSON document. `where` names it in the {@link InvalidInput} that is thrown where it is not a JSON object. */
+export function readJson(text: string, fields: Fields, where: string): KeyInDocument {
+  const document = parseObject(text, where);
+  const lookUp = (name: string): unknown => (Object.hasOwn(document, name) ? document[name] : null);
+  return { accessKeyId: keyIdIn(fields, lookUp), secretAccessKey: secretIn(fields, lookUp) };
+}
+
+/** The document with the key in its fields. What else stands in `before` (null: there is none yet) is kept. `constants` come first in a new one. */
+export function writeJson(
+  before: string | null,
+  fields: Fields,
+  userName: string,
+  pair: KeyPair,
+  constants: JsonObject,
+  where: string,
+): string {
+  const document = before === null ? constants : parseObject(before, where);
+  return JSON.stringify({ ...document, ...Object.fromEntries(fillFields(fields, userName, pair)) }, null, 2);
+}
+
+/** An object without a prototype's surprises. An empty text is an empty document. */
+function parseObject(text: string, where: string): JsonObject {
+  if (text.trim() === "") return {};
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text, which may be a secret.
+    throw new InvalidInput(
+      `${where} holds text that is not JSON`,
+      "keyturn does not overwrite it: empty it, choose another target, or name the format",
+    );
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new InvalidInput(
+      `${where} holds JSON that is not an object`,
+      "keyturn does not overwrite it: empty it, or choose another target",
+    );
+  }
+  return parsed as JsonObject; // an object that is neither null nor an array
+}

@@ -1,0 +1,41 @@
+import type { Statement } from "../core/permissions.ts";
+import type { Policy } from "../core/policy.ts";
+import { RECORD_TAG } from "../core/record.ts";
+import type { Caller } from "../ports.ts";
+
+/**
+ * What the engine itself asks of IAM, as narrow as IAM allows: users by path, tags by key. `paths` such as `/ci/`; none = all.
+ * `ListUsers` and `GetAccessKeyLastUsed` cannot be narrowed to users below a path.
+ * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+ */
+export function enginePermissions(
+  { partition, account }: Caller,
+  policy: Policy,
+  paths: readonly string[],
+): readonly Statement[] {
+  const users = (paths.length === 0 ? ["/"] : paths).map((path) => `arn:${partition}:iam::${account}:user${path}*`);
+  const reads = [
+    "iam:GetUser",
+    "iam:ListAccessKeys",
+    "iam:ListUserTags",
+    ...(policy.humans === "exclude" ? ["iam:GetLoginProfile"] : []),
+  ];
+  const writes = [
+    "iam:CreateAccessKey",
+    ...(policy.deactivate.when === "never" ? [] : ["iam:UpdateAccessKey"]),
+    // An orphan is deleted under every policy.
+    "iam:DeleteAccessKey",
+  ];
+  return [
+    { sid: "FindUsers", actions: ["iam:ListUsers"], resources: [`arn:${partition}:iam::${account}:user/*`] },
+    { sid: "ReadUsers", actions: reads, resources: users },
+    { sid: "ReadLastUse", actions: ["iam:GetAccessKeyLastUsed"], resources: ["*"] },
+    { sid: "RotateKeys", actions: writes, resources: users },
+    {
+      sid: "KeepTheRecord",
+      actions: ["iam:TagUser"],
+      resources: users,
+      conditions: { "ForAllValues:StringEquals": { "aws:TagKeys": [RECORD_TAG] } },
+    },
+  ];
+}

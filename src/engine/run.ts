@@ -1,0 +1,210 @@
+import type { AccessKeyId } from "../core/access-key.ts";
+import { decide } from "../core/decide.ts";
+import { sameAction, type UserDecision } from "../core/decision.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import { known, type Reading } from "../core/observation.ts";
+import { LEADS_ON, STEPS_PER_RUN } from "../core/project.ts";
+import type { UserReport } from "../core/result.ts";
+import { CallError, type EscrowEntry } from "../ports.ts";
+import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits } from "./limits.ts";
+import { observe, observeEverything } from "./observe.ts";
+import { outcomeUntouched, reportFinding, reportTurns } from "./report-user.ts";
+import { type Slot, Slots } from "./slots.ts";
+import { takeTurn, type TurnReport } from "./take-turn.ts";
+import { asTurnEnd, TurnEnd } from "./turn.ts";
+import type { Subject, World } from "./world.ts";
+
+/** How many users are worked at, at one time; those who wait for IAM to settle do not count. */
+export const PARALLEL_USERS = 16;
+
+export interface RunRules {
+  readonly limits: Limits;
+  /** Sees what would be done and throws where it must not be: the question on a terminal, the alarm, a dry run. */
+  readonly approve: (findings: readonly Finding[], chosen: Chosen) => Promise<void>;
+  /** Aborted: users in progress are finished, no other is begun. */
+  readonly signal: AbortSignal;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+/**
+ * One run over one account: observe → decide → perform → record. Users are worked at side by side; the failure of one never
+ * stops the next. Rejects only where `approve` does, or on a broken invariant.
+ */
+export async function run(world: World, subjects: readonly Subject[], rules: RunRules): Promise<readonly UserReport[]> {
+  const slots = new Slots(PARALLEL_USERS, world.clock);
+  const findings = await checkTargets(await survey(world, subjects, slots), slots); //   observe, decide
+  const chosen = choose(findings, rules.limits); //                                      filter
+  await rules.approve(findings, chosen);
+  const progress = new Progress(chosen, rules);
+  const work = chosen.now.map((finding) =>
+    slots.use(async (slot) => {
+      if (progress.halted()) return reportFinding(finding, "interrupted", world.clock.now());
+      const turns = await takeTurns(progress.watch(world), finding, slot, (next) => progress.mayFollow(finding, next)); //   perform, record
+      progress.finishedOne();
+      return reportTurns(finding, turns, world.clock.now());
+    }),
+  );
+  const results = await settleAll(work, progress);
+  const idle = findings
+    .filter((each) => !chosen.now.includes(each))
+    .map((each) => reportFinding(each, outcomeUntouched(each, chosen), world.clock.now()));
+  return [...results, ...idle].toSorted(byUserName);
+}
+
+/** How far a run is, and whether it may go on. */
+class Progress {
+  readonly #rules: RunRules;
+  readonly #total: number;
+  #finished = 0;
+  #rotationsLeft: number;
+  #stopped = false;
+
+  constructor(chosen: Chosen, rules: RunRules) {
+    this.#rules = rules;
+    this.#total = chosen.now.length;
+    this.#rotationsLeft = rules.limits.maxRotations - chosen.rotations;
+  }
+
+  halted = (): boolean => this.#stopped || this.#rules.signal.aborted;
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  finishedOne(): void {
+    this.#finished += 1;
+    this.#rules.onProgress?.(this.#finished, this.#total);
+  }
+
+  /** Whether a turn that made room may be followed by this one: a plan must list it, and a rotation that was not foreseen counts. */
+  mayFollow({ subject, decision }: Finding, { action }: UserDecision): boolean {
+    if (action === null || this.halted() || !isPlanned(this.#rules.limits, subject.user.userName, action)) return false;
+    if (action.kind !== "rotate" || endsInRotation(decision)) return true;
+    this.#rotationsLeft -= 1;
+    return this.#rotationsLeft >= 0;
+  }
+
+  /** A step that cannot be written down ends its turn, and no other user is begun. */
+  watch(world: World): World {
+    const journal: World["journal"] = (step) => {
+      try {
+        world.journal(step);
+      } catch (error) {
+        this.stop();
+        const why = error instanceof Error ? error.message : "unknown error";
+        throw new TurnEnd(
+          "failed",
+          `the audit could not be written: ${why}`,
+          "no further user is begun; make room, and run again",
+        );
+      }
+    };
+    return { ...world, journal };
+  }
+}
+
+/** Observes and decides, and changes nothing. `everything` reads also what no decision needs, for people. */
+export async function survey(
+  world: World,
+  subjects: readonly Subject[],
+  slots: Slots,
+  everything = false,
+): Promise<readonly Finding[]> {
+  const escrow = await escrowByUser(world);
+  const look = everything ? observeEverything : observe;
+  return Promise.all(
+    subjects.map((subject) =>
+      slots.use(async (): Promise<Finding> => {
+        const seen = await look(world, subject, { escrow: escrow(subject.user.userName) });
+        return { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
+      }),
+    ),
+  );
+}
+
+/** One listing for all users: there are entries for unfinished rotations only. */
+async function escrowByUser({ escrow }: World): Promise<(userName: string) => Reading<readonly AccessKeyId[]>> {
+  if (escrow === null) return () => known([]);
+  let entries: readonly EscrowEntry[];
+  try {
+    entries = await escrow.list();
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    const { action, resource, code, message, kind } = error;
+    return () =>
+      kind === "denied"
+        ? { kind: "denied", action, resource }
+        : { kind: "failed", action, message: `${code}: ${message}` };
+  }
+  return (userName) => known(entries.filter((entry) => entry.userName === userName).map((entry) => entry.accessKeyId));
+}
+
+/** A target that cannot take a key blocks its user before anything is made. */
+async function checkTargets(findings: readonly Finding[], slots: Slots): Promise<readonly Finding[]> {
+  return Promise.all(
+    findings.map(async (finding) => {
+      const { action } = finding.decision;
+      if (action?.kind !== "rotate" && action?.kind !== "resume") return finding;
+      try {
+        await slots.use(async () => {
+          for (const destination of finding.subject.destinations) await destination.check();
+        });
+        return finding;
+      } catch (error) {
+        return { ...finding, decision: unusable(finding.decision, error) };
+      }
+    }),
+  );
+}
+
+function unusable(decision: UserDecision, error: unknown): UserDecision {
+  const { outcome } = asTurnEnd("checking the destination", error);
+  const hint = outcome.kind === "failed" ? outcome.hint : null;
+  const blocked = {
+    ...decision,
+    action: null,
+    sentence: outcome.sentence,
+    next: hint === null ? null : { what: hint, at: null },
+  };
+  if (error instanceof InvalidInput) return { ...blocked, standing: "blocked", code: "destination-unusable" };
+  if (error instanceof CallError && error.kind === "denied")
+    return { ...blocked, standing: "blocked", code: "read-denied" };
+  return { ...blocked, standing: "unknown", code: "read-failed" };
+}
+
+/** Takes the first turn as it was chosen, and those that it leads on to. */
+async function takeTurns(
+  world: World,
+  { subject, seen, decision }: Finding,
+  slot: Slot,
+  mayFollow: (next: UserDecision) => boolean,
+): Promise<readonly TurnReport[]> {
+  const before = { hasPassword: seen.hasPassword };
+  const turns = [await takeTurn(world, subject, slot, before, (now) => sameAction(now.action, decision.action))];
+  for (let [last] = turns; last !== undefined && leadsOn(last) && turns.length < STEPS_PER_RUN; last = turns.at(-1)) {
+    const next = await takeTurn(world, subject, slot, before, mayFollow);
+    if (next.outcome === null) break;
+    turns.push(next);
+  }
+  return turns;
+}
+
+const leadsOn = ({ outcome }: TurnReport): boolean =>
+  outcome?.kind === "done" && LEADS_ON.includes(outcome.action.kind);
+
+const byUserName = (a: UserReport, b: UserReport): number => (a.userName < b.userName ? -1 : 1);
+
+/** As Promise.all, but after a rejection users in progress are finished, and no other is begun, before it rejects. */
+async function settleAll<T>(work: readonly Promise<T>[], progress: Progress): Promise<readonly T[]> {
+  const settled = await Promise.allSettled(
+    work.map((each) =>
+      each.catch((error: unknown) => {
+        progress.stop();
+        throw error;
+      }),
+    ),
+  );
+  const broken = settled.find((each) => each.status === "rejected");
+  if (broken !== undefined) throw broken.reason;
+  return settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+}

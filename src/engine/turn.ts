@@ -1,0 +1,155 @@
+import type { AccessKeyId } from "../core/access-key.ts";
+import type { Action } from "../core/decision.ts";
+import { TURN } from "../core/facts.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import { printRecord, type RotationRecord } from "../core/record.ts";
+import { type Duration, formatDuration, type Instant, milliseconds, seconds } from "../core/time.ts";
+import { CallError, type Step } from "../ports.ts";
+import type { Slot } from "./slots.ts";
+import type { Subject, World } from "./world.ts";
+
+/** The longest that one call may take, retries counted in: the adapters cut it off there. */
+export const CALL_LIMIT = seconds(30);
+
+/** What one turn came to. */
+export type Outcome =
+  | { readonly kind: "done"; readonly action: Action; readonly created: AccessKeyId | null }
+  /** Nothing is wrong: the world changed in between, or somebody else is at work. */
+  | { readonly kind: "stopped"; readonly sentence: string }
+  /** Something is. What is unfinished, the next run finishes or undoes. */
+  | { readonly kind: "failed"; readonly sentence: string; readonly hint: string | null };
+
+/** Ends a turn early from wherever it stands; never leaves the engine. */
+export class TurnEnd extends Error {
+  readonly outcome: Exclude<Outcome, { kind: "done" }>;
+
+  constructor(kind: "stopped" | "failed", sentence: string, hint: string | null = null) {
+    super(sentence);
+    this.outcome = kind === "stopped" ? { kind, sentence } : { kind, sentence, hint };
+  }
+}
+
+/** Steps of which it must be on file that they were about to happen, whatever becomes of this process. */
+const ANNOUNCED: readonly string[] = ["create", "deactivate", "delete", "remove-orphan", "retreat"];
+
+type RecordText = RotationRecord extends infer Each
+  ? Each extends unknown
+    ? Omit<Each, "at" | "nonce" | "hold">
+    : never
+  : never;
+
+/**
+ * One turn at one user: its nonce, its deadline, and its steps. Every call of a turn that changes something goes through
+ * {@link Turn.step}, which refuses to begin what might not end in time, and writes down what became of it.
+ */
+export class Turn {
+  readonly world: World;
+  readonly subject: Subject;
+  readonly nonce: string;
+  readonly #slot: Slot;
+  readonly #began: number;
+
+  constructor(world: World, subject: Subject, slot: Slot) {
+    this.world = world;
+    this.subject = subject;
+    this.nonce = world.liveness.nonce();
+    this.#slot = slot;
+    this.#began = world.clock.monotonic();
+  }
+
+  get userName(): string {
+    return this.subject.user.userName;
+  }
+
+  /** Milliseconds since this turn began. */
+  elapsed(): Duration {
+    return milliseconds(Math.max(0, this.world.clock.monotonic() - this.#began));
+  }
+
+  /** Ends the turn where a call that began now could end after the deadline. */
+  guard(): void {
+    if (this.elapsed() + CALL_LIMIT > TURN)
+      throw new TurnEnd("failed", `the turn took longer than ${formatDuration(TURN)}`, "the next run goes on");
+  }
+
+  /** Runs one step of the rotation. Its error, if any, ends the turn: nothing is undone and nothing guessed. */
+  async step<T>(
+    name: string,
+    accessKeyIds: readonly AccessKeyId[],
+    reason: string,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    this.guard();
+    if (ANNOUNCED.includes(name)) this.#write(name, "started", accessKeyIds, reason);
+    try {
+      const result = await call();
+      this.#write(name, "done", accessKeyIds, reason);
+      return result;
+    } catch (error) {
+      const end = asTurnEnd(name, error);
+      const unknown = error instanceof CallError && error.kind === "unknown";
+      this.#write(name, unknown ? "unknown" : end.outcome.kind, accessKeyIds, end.message);
+      throw end;
+    }
+  }
+
+  #write(step: string, outcome: Step["outcome"], accessKeyIds: readonly AccessKeyId[], reason: string): void {
+    this.world.journal({
+      at: this.world.clock.now(),
+      userName: this.userName,
+      step,
+      outcome,
+      accessKeyIds,
+      reason,
+    });
+  }
+
+  /** Replaces the user's record, dated now and signed with this turn's nonce. Returns its date. */
+  async record(text: RecordText): Promise<Instant> {
+    const at = this.world.clock.now();
+    const record = { ...text, at, nonce: this.nonce, hold: null } as RotationRecord; // each part of the union keeps its own fields
+    await this.step(`record-${text.phase}`, [], printRecord(record), () =>
+      this.world.records.write(this.userName, printRecord(record)),
+    );
+    return at;
+  }
+
+  /** Waits until every read sees what this turn has written. Others work meanwhile. */
+  settle(): Promise<void> {
+    return this.#slot.pause(this.world.settle);
+  }
+
+  pause(span: Duration): Promise<void> {
+    return this.#slot.pause(span);
+  }
+
+  /** Reads the user's record as it stands now. */
+  async readRecord(): Promise<string | null> {
+    this.guard();
+    return this.world.records.read(this.userName);
+  }
+}
+
+/** An error of a call or of the input, as the end of a turn. Other errors are bugs: they go on as they are. */
+export function asTurnEnd(what: string, error: unknown): TurnEnd {
+  if (error instanceof TurnEnd) return error;
+  if (error instanceof InvalidInput) return new TurnEnd("failed", error.message, error.hint);
+  if (!(error instanceof CallError)) throw error;
+  switch (error.kind) {
+    case "denied":
+      return new TurnEnd(
+        "failed",
+        `${what}: ${error.action} on ${error.resource} is denied`,
+        "keyturn policy prints the permissions that are needed",
+      );
+    case "absent":
+    case "refused":
+      return new TurnEnd("failed", `${what}: ${error.action} on ${error.resource}: ${error.code}: ${error.message}`);
+    case "unknown":
+      return new TurnEnd(
+        "failed",
+        `${what}: no answer to ${error.action} on ${error.resource} (${error.code}: ${error.message}); it may have taken effect`,
+        "the next run looks and goes on from there",
+      );
+  }
+}

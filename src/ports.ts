@@ -1,0 +1,154 @@
+import type { AccessKey, AccessKeyId, KeyPair, LastUse, Tags, User } from "./core/access-key.ts";
+import type { Past, Served } from "./core/observation.ts";
+import type { Secret } from "./core/secret.ts";
+import type { Duration, Instant } from "./core/time.ts";
+
+/*
+ * Every seam between the engine and the world, on one page. Methods that ask answer with null for what is absent and throw a
+ * CallError for what is broken. Methods that change something may be repeated with the same arguments, except createAccessKey.
+ */
+
+/**
+ * A call that did not end well. `denied` = the permission is missing · `absent` = what it was about does not exist ·
+ * `refused` = understood and turned down · `unknown` = no usable answer: it may have taken effect.
+ * Only after `unknown` may the world have changed. `message` holds no secret and no raw reply.
+ */
+export class CallError extends Error {
+  readonly kind: "denied" | "absent" | "refused" | "unknown";
+  /** Such as `iam:TagUser`. */
+  readonly action: string;
+  /** Such as `user/ci-bot`. */
+  readonly resource: string;
+  /** AWS's name of the error, such as `LimitExceeded`; the name of the network error; never empty. */
+  readonly code: string;
+
+  constructor(kind: CallError["kind"], action: string, resource: string, code: string, message: string) {
+    super(message);
+    this.name = "CallError";
+    this.kind = kind;
+    this.action = action;
+    this.resource = resource;
+    this.code = code;
+  }
+}
+
+/** Whose credentials the run uses. */
+export interface Caller {
+  readonly account: string;
+  readonly arn: string;
+  /** `aws`, `aws-us-gov` or `aws-cn`, from the ARN. */
+  readonly partition: string;
+  /** Null unless the caller is an IAM user. */
+  readonly userName: string | null;
+  /** The long-lived key that signs; null for roles and other temporary credentials. */
+  readonly accessKeyId: AccessKeyId | null;
+}
+
+/** IAM, one account. */
+export interface Iam {
+  /** All pages, sorted by name. `pathPrefix` begins with a slash. */
+  listUsers(pathPrefix: string): Promise<readonly User[]>;
+  getUser(userName: string): Promise<User | null>;
+  /** Null where the user is gone. */
+  listAccessKeys(userName: string): Promise<readonly AccessKey[] | null>;
+  /** Null where the user is gone. */
+  listTags(userName: string): Promise<Tags | null>;
+  /** `userName` = whose key it is; null where AWS does not know the key. */
+  lastUse(id: AccessKeyId): Promise<{ readonly userName: string | null; readonly use: LastUse | null }>;
+  hasPassword(userName: string): Promise<boolean>;
+  tagUser(userName: string, key: string, value: string): Promise<void>;
+  /** Sent exactly once, whatever happens: after an `unknown` error a key may exist whose secret nobody has. */
+  createAccessKey(userName: string): Promise<KeyPair & Pick<AccessKey, "createDate">>;
+  /** A key that is gone counts as done. */
+  deactivate(userName: string, id: AccessKeyId): Promise<void>;
+  /** A key that is gone counts as done. */
+  deleteAccessKey(userName: string, id: AccessKeyId): Promise<void>;
+}
+
+/** Asks AWS who a key is, once, signed with that key. */
+export interface Verifier {
+  /** The services that the question uses, as IAM writes them into a key's last use. */
+  readonly services: readonly string[];
+  /** The ARN that the key signs in as; null while AWS does not know the key (yet). */
+  signIn(pair: KeyPair): Promise<string | null>;
+}
+
+/** Where a user's record lives. */
+export interface RecordStore {
+  /** `tags` = the user's tags where they were just read, so that a store that lives in them need not ask again. */
+  read(userName: string, tags?: Tags): Promise<string | null>;
+  write(userName: string, record: string): Promise<void>;
+}
+
+/** Secrets on their way, out of every consumer's sight. One entry per key, never overwritten. */
+export interface Escrow {
+  readonly label: string;
+  /** Throws where it could not be written. */
+  check(): Promise<void>;
+  /** The keys in it: of one user, or of all. */
+  list(userName?: string): Promise<readonly EscrowEntry[]>;
+  put(userName: string, pair: KeyPair): Promise<void>;
+  /** Null where there is no such entry. */
+  take(userName: string, id: AccessKeyId): Promise<Secret | null>;
+  /** An entry that is gone counts as done. */
+  clear(userName: string, id: AccessKeyId): Promise<void>;
+}
+
+export interface EscrowEntry {
+  readonly userName: string;
+  readonly accessKeyId: AccessKeyId;
+}
+
+/** Where one user's key is served from. The optional methods are what not every store can do. */
+export interface Destination {
+  /** Such as `ssm:/keys/ci-bot`. */
+  readonly label: string;
+  /**
+   * Whether a delivery would be accepted, as far as can be told without writing.
+   * Throws `InvalidInput`, or `CallError`, with what is in the way.
+   */
+  check(): Promise<void>;
+  /** What consumers get now. A destination without it is write-only. */
+  read?(): Promise<Served>;
+  /** What it holds besides. */
+  readPast?(): Promise<Past>;
+  /** The secret of a key that it serves or holds pending; null where it has not got it. */
+  readSecret?(id: AccessKeyId): Promise<Secret | null>;
+  /** Puts the pair where no consumer reads it yet. A destination with it needs no escrow. */
+  stage?(pair: KeyPair): Promise<void>;
+  /** Takes a staged key away again. */
+  unstage?(id: AccessKeyId): Promise<void>;
+  /** Serves the pair from now on: counts as done only when it would survive a power cut. */
+  deliver(pair: KeyPair): Promise<void>;
+}
+
+export interface Clock {
+  /** Now, by AWS's clock where one was heard. */
+  now(): Instant;
+  /** Milliseconds on a clock that never jumps. */
+  monotonic(): number;
+  sleep(span: Duration): Promise<void>;
+}
+
+/** Proof that a runner on this very host is dead. */
+export interface Liveness {
+  /** A new nonce for one turn: names this runner and the turn, word characters only, at most 20. */
+  nonce(): string;
+  /** True only where it is certain: the nonce's runner ran on this host and its lock is free. */
+  isDead(nonce: string): Promise<boolean>;
+}
+
+/** One step of a run, for the audit, for progress, and for whoever listens. */
+export interface Step {
+  readonly at: Instant;
+  readonly userName: string;
+  /** Such as `create`, `deliver`, `deactivate`. */
+  readonly step: string;
+  readonly outcome: "started" | "done" | "stopped" | "failed" | "unknown";
+  readonly accessKeyIds: readonly AccessKeyId[];
+  /** Why, or what went wrong. No secret. */
+  readonly reason: string;
+}
+
+/** Throws where a step could not be written down: then nothing new is begun. */
+export type Journal = (step: Step) => void;

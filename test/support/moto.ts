@@ -1,0 +1,88 @@
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const LAUNCHER = fileURLToPath(new URL("./moto_launcher.py", import.meta.url));
+
+export interface SeededKey {
+  readonly userName: string;
+  readonly accessKeyId: string;
+  readonly status: string;
+  readonly createDate: string;
+  readonly lastUse: { readonly at: string; readonly service: string } | null;
+  readonly secretAccessKey: string;
+}
+
+export interface UserSeed {
+  readonly name: string;
+  readonly path?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly password?: boolean;
+  readonly keys?: readonly {
+    readonly ageDays: number;
+    readonly status?: string;
+    readonly usedDaysAgo?: number | null;
+    readonly service?: string;
+  }[];
+}
+
+/** A running emulator of AWS. */
+export interface Moto {
+  readonly url: string;
+  seed(users: readonly UserSeed[]): Promise<readonly SeededKey[]>;
+  keys(): Promise<readonly Omit<SeededKey, "secretAccessKey">[]>;
+  /** A consumer signs with this key now. False = refused. */
+  use(accessKeyId: string, options?: { service?: string; secretAccessKey?: string }): Promise<boolean>;
+  setStatus(accessKeyId: string, status: string): Promise<void>;
+  /** Shifts AWS's clock to this long after the real one. */
+  shift(seconds: number): Promise<void>;
+  pageSize(size: number): Promise<void>;
+  reset(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const python = ["python3", "python"].find(
+  (each) => spawnSync(each, ["-c", "import moto.server, flask"], { timeout: 60_000 }).status === 0,
+);
+
+/** Why the tests that need the emulator are skipped; null where they run. `MOTO_REQUIRED=1` makes a skip a failure. */
+export const motoMissing: string | null = python === undefined ? "SKIPPED: no Python with moto[server]" : null;
+if (motoMissing !== null && process.env["MOTO_REQUIRED"] === "1")
+  throw new Error(`MOTO_REQUIRED=1, but ${motoMissing}`);
+
+/** Starts the emulator on a free port of the loopback interface. It dies with this process. */
+export async function startMoto(): Promise<Moto> {
+  const child = spawn(python ?? "python3", [LAUNCHER], { stdio: ["pipe", "pipe", "pipe"] });
+  let complaints = "";
+  child.stderr.on("data", (data: Buffer) => {
+    complaints = `${complaints}${data.toString()}`.slice(-5000);
+  });
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const { url } = await new Promise<{ url: string }>((resolve, reject) => {
+    let text = "";
+    child.stdout.on("data", (data: Buffer) => {
+      text += data.toString();
+      if (text.includes("\n")) resolve(JSON.parse(text) as { url: string });
+    });
+    child.once("exit", (code) => reject(new Error(`moto ended with ${code}: ${complaints}`)));
+  });
+  const post = async <T>(route: string, body: unknown = {}): Promise<T> => {
+    const response = await fetch(`${url}/__test/${route}`, { method: "POST", body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`${route}: ${await response.text()}`);
+    return (await response.json()) as T;
+  };
+  return {
+    url,
+    seed: async (users) => (await post<{ keys: SeededKey[] }>("seed", { users })).keys,
+    keys: async () => (await post<{ keys: SeededKey[] }>("keys")).keys,
+    use: async (accessKeyId, options = {}) => (await post<{ ok: boolean }>("use", { accessKeyId, ...options })).ok,
+    setStatus: async (accessKeyId, status) => post("key", { accessKeyId, status }),
+    shift: async (offsetSeconds) => post("clock", { offsetSeconds }),
+    pageSize: async (size) => post("page-size", { size }),
+    reset: async () => post("reset"),
+    stop: async () => {
+      child.stdin.end();
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}

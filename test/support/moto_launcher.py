@@ -1,0 +1,255 @@
+"""Starts moto's AWS emulator with a small control API in front, for keyturn's tests.
+
+Prints one JSON line when it listens. Stops when its standard input ends, that is, when the test process dies.
+
+moto is laxer than IAM. Closed here: lists are paged as IAM pages them (small pages, so that tests see several), Inactive keys
+cannot sign in, and the clock can be shifted (IAM's dates and the Date header with it), so that weeks pass in a moment.
+
+  POST /__test/reset                                       everything back to the start
+  POST /__test/seed   {"users": [{"name", "path", "tags", "password", "keys": [{"ageDays", "status", "usedDaysAgo", "service"}]}]}
+  POST /__test/use    {"accessKeyId", "service"}           a consumer signs now; answers {"ok": whether it was let in}
+  POST /__test/key    {"accessKeyId", "status"}            what a person does in the console
+  POST /__test/clock  {"offsetSeconds"}
+  GET  /__test/keys
+"""
+
+import datetime as dt
+import json
+import os
+import sys
+import threading
+import time as real_time
+
+OFFSET = {"seconds": 0.0}
+_now = real_time.time
+
+
+def shifted_time():
+    return _now() + OFFSET["seconds"]
+
+
+def shifted_utcnow():
+    return dt.datetime.fromtimestamp(shifted_time(), dt.timezone.utc).replace(tzinfo=None)
+
+
+import moto  # noqa: E402
+import moto.core.utils as core_utils  # noqa: E402
+
+ORIGINAL_UTCNOW = core_utils.utcnow
+core_utils.utcnow = shifted_utcnow
+
+
+class ShiftedTime:
+    def __getattr__(self, name):
+        return shifted_time if name == "time" else getattr(real_time, name)
+
+
+SHIFTED_TIME = ShiftedTime()
+
+
+def shift_modules():
+    """Modules that imported the clock by name keep their own reference to it."""
+    for name, module in list(sys.modules.items()):
+        if module is None or not (name == "moto" or name.startswith("moto.")):
+            continue
+        names = getattr(module, "__dict__", {})
+        if names.get("utcnow") is ORIGINAL_UTCNOW:
+            module.utcnow = shifted_utcnow
+        if names.get("time") is real_time:
+            module.time = SHIFTED_TIME
+
+
+from moto.iam import models as iam_models, responses as iam_responses  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.sts import responses as sts_responses  # noqa: E402
+from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
+from werkzeug.wrappers import Request, Response  # noqa: E402
+
+ACCOUNT = "123456789012"
+PAGE = {"size": 100}
+
+
+def iam():
+    return iam_models.iam_backends[ACCOUNT]["aws"]
+
+
+def one_page(response, items):
+    items = list(items)
+    start = int(response._get_param("Marker") or 0)
+    end = start + int(response._get_param("MaxItems") or PAGE["size"])
+    return items[start:end], (str(end) if end < len(items) else None)
+
+
+def paged(result, marker):
+    result["IsTruncated"] = marker is not None
+    if marker is not None:
+        result["Marker"] = marker
+    return iam_responses.ActionResult(result)
+
+
+def install():
+    handlers = iam_responses.IamResponse
+
+    def list_users(self):
+        users = sorted(self.backend.list_users(self._get_param("PathPrefix"), None, None), key=lambda user: user.name)
+        page, marker = one_page(self, users)
+        return paged({"Users": page}, marker)
+
+    def list_access_keys(self):
+        name = self._get_param("UserName")
+        page, marker = one_page(self, self.backend.list_access_keys(name))
+        return paged({"UserName": name, "AccessKeyMetadata": page}, marker)
+
+    def list_user_tags(self):
+        page, marker = one_page(self, self.backend.list_user_tags(self._get_param("UserName")))
+        return paged({"Tags": page}, marker)
+
+    handlers.list_users, handlers.list_access_keys, handlers.list_user_tags = list_users, list_access_keys, list_user_tags
+
+    identity = sts_responses.TokenResponse.get_caller_identity
+
+    def get_caller_identity(self):
+        key = find_key(self.get_access_key())
+        if key is not None and key.status != "Active":
+            raise InvalidToken()
+        if key is None and self.get_access_key().startswith("AKIA") and self.get_access_key() != "AKIAIOSFODNN7EXAMPLE":
+            raise InvalidToken()
+        return identity(self)
+
+    sts_responses.TokenResponse.get_caller_identity = get_caller_identity
+
+
+from moto.sts.exceptions import STSClientError  # noqa: E402
+
+
+class InvalidToken(STSClientError):
+    def __init__(self):
+        super().__init__("InvalidClientTokenId", "The security token included in the request is invalid.")
+
+
+def find_key(access_key_id):
+    return iam().access_keys.get(access_key_id)
+
+
+def describe(key):
+    use = key.last_used
+    return {
+        "userName": key.user_name,
+        "accessKeyId": key.access_key_id,
+        "status": key.status,
+        "createDate": key.create_date.isoformat() + "Z",
+        "lastUse": None if use is None else {"at": use.timestamp.isoformat() + "Z", "service": use.service},
+    }
+
+
+def seed(body):
+    made = []
+    for spec in body["users"]:
+        tags = [{"Key": key, "Value": value} for key, value in (spec.get("tags") or {}).items()]
+        user = iam().create_user("us-east-1", spec["name"], spec.get("path", "/"), tags)
+        if spec.get("password"):
+            user.password = "x"
+        for key_spec in spec.get("keys") or []:
+            key = iam().create_access_key(spec["name"])
+            key.create_date = shifted_utcnow() - dt.timedelta(days=key_spec["ageDays"])
+            key.status = key_spec.get("status", "Active")
+            if key_spec.get("usedDaysAgo") is not None:
+                key.last_used = iam_models.AccessKeyLastUsed(
+                    timestamp=shifted_utcnow() - dt.timedelta(days=key_spec["usedDaysAgo"]),
+                    service=key_spec.get("service", "s3"),
+                    region="eu-west-1",
+                )
+            made.append({**describe(key), "secretAccessKey": key.secret_access_key})
+    return {"keys": made}
+
+
+def use(body):
+    key = find_key(body["accessKeyId"])
+    if key is None or key.status != "Active":
+        return {"ok": False}
+    secret = body.get("secretAccessKey")
+    if secret is not None and secret != key.secret_access_key:
+        return {"ok": False}
+    key.last_used = iam_models.AccessKeyLastUsed(timestamp=shifted_utcnow(), service=body.get("service", "s3"), region="eu-west-1")
+    return {"ok": True}
+
+
+def change_key(body):
+    find_key(body["accessKeyId"]).status = body["status"]
+    return {}
+
+
+def clock(body):
+    shift_modules()
+    OFFSET["seconds"] = float(body["offsetSeconds"])
+    return {}
+
+
+def reset(_body):
+    from moto.moto_api._internal.models import moto_api_backend
+
+    moto_api_backend.reset()
+    OFFSET["seconds"] = 0.0
+    PAGE["size"] = 100
+    return {}
+
+
+def page_size(body):
+    PAGE["size"] = body["size"]
+    return {}
+
+
+def keys(_body):
+    return {"keys": [describe(key) for key in list(iam().access_keys.values()) if key.user_name]}
+
+
+ROUTES = {"reset": reset, "seed": seed, "use": use, "key": change_key, "clock": clock, "keys": keys, "page-size": page_size}
+
+
+class Front:
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __call__(self, environ, start_response):
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith("/__test/"):
+            return self.inner(environ, start_response)
+        try:
+            status, out = 200, ROUTES[path[len("/__test/"):]](json.loads(Request(environ).get_data() or b"{}"))
+        except Exception as error:
+            status, out = 400, {"error": f"{type(error).__name__}: {error}"}
+        return Response(json.dumps(out), status=status, content_type="application/json")(environ, start_response)
+
+
+class Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *args, **kwargs):
+        pass
+
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(shifted_time() if timestamp is None else timestamp)
+
+
+def create_app(service):
+    app = create_backend_app(service)
+    shift_modules()
+    return app
+
+
+def main():
+    install()
+    shift_modules()
+    server = make_server("127.0.0.1", 0, Front(DomainDispatcherApplication(create_app)), threaded=True, request_handler=Handler)
+    server.daemon_threads = True
+
+    def end_with_parent():
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    print(json.dumps({"url": f"http://127.0.0.1:{server.server_address[1]}", "moto": moto.__version__}), flush=True)
+    server.serve_forever()
+
+
+main()

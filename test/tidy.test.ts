@@ -1,0 +1,131 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const SRC = fileURLToPath(new URL("../src/", import.meta.url));
+
+/** Who may import whom. `npm:` and `node:` stand for packages and for Node's own modules. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: ["core"],
+  ports: ["core"],
+  report: ["core", "report"],
+  documents: ["core", "documents", "node:"],
+  config: ["core", "config", "npm:zod", "npm:yaml"],
+  host: ["core", "ports", "host", "node:"],
+  engine: ["core", "ports", "engine", "node:"],
+  aws: ["core", "ports", "aws", "npm:", "node:"],
+  destinations: ["core", "ports", "aws", "documents", "host", "destinations/kind", "npm:", "node:"],
+  escrow: ["core", "ports", "aws", "host", "escrow/kind", "npm:", "node:"],
+  simulation: ["core", "ports", "engine", "simulation", "node:"],
+  compose: [
+    "core",
+    "ports",
+    "report",
+    "config",
+    "engine",
+    "aws",
+    "destinations",
+    "escrow",
+    "host",
+    "documents",
+    "simulation",
+    "node:",
+    "npm:",
+  ],
+  cli: [
+    "cli",
+    "compose",
+    "core",
+    "ports",
+    "report",
+    "config",
+    "simulation",
+    "host",
+    "node:",
+    "npm:commander",
+    "npm:@clack/prompts",
+  ],
+  index: ["compose", "core", "ports", "report", "config", "simulation"],
+};
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const textOf = (name: string) => readFileSync(join(SRC, name), "utf8");
+
+const roomOf = (name: string) => name.split("/")[0]?.replace(/\.ts$/, "") ?? "";
+
+function importsOf(name: string): readonly string[] {
+  const found = textOf(name).matchAll(/(?:^|\n)(?:import|export)\b[^;]*?\bfrom "([^"]+)"|\bimport\("([^"]+)"\)/g);
+  return [...found].map(([, fixed, lazy]) => {
+    const specifier = fixed ?? lazy ?? "";
+    if (specifier.startsWith("."))
+      return relative(SRC, normalize(join(SRC, dirname(name), specifier))).replace(/\.ts$/, "");
+    return specifier.startsWith("node:") ? specifier : `npm:${specifier}`;
+  });
+}
+
+const allows = (rule: string, imported: string): boolean =>
+  imported === rule || imported.startsWith(rule.endsWith(":") ? rule : `${rule}/`);
+
+describe("the house is tidy:", () => {
+  it("every folder has a rule for what it may import", () => {
+    expect(files.map(roomOf).filter((room) => MAY_IMPORT[room] === undefined)).toEqual([]);
+  });
+
+  it("every file imports only what its folder may", () => {
+    const wrong = files.flatMap((name) =>
+      importsOf(name)
+        .filter((imported) => !(MAY_IMPORT[roomOf(name)] ?? []).some((rule) => allows(rule, imported)))
+        .map((imported) => `${name} imports ${imported}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("the rules find a wrong import", () => {
+    expect(allows("core", "core/decide")).toBe(true);
+    expect(allows("core", "compose")).toBe(false);
+    expect(allows("npm:", "npm:zod")).toBe(true);
+    expect(allows("destinations/kind", "destinations/file")).toBe(false);
+  });
+
+  it("core has no clock and no chance", () => {
+    const wrong = files.filter(
+      (name) =>
+        roomOf(name) === "core" && /Date\.now|Math\.random|new Date\(\)|performance\.|process\./.test(textOf(name)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("every cast says why", () => {
+    const casts = files.flatMap((name) =>
+      textOf(name)
+        .split("\n")
+        .flatMap((line, index, lines) => {
+          const code = line.replace(/"[^"]*"|`[^`]*`/g, "").split("//")[0] ?? "";
+          const isCast =
+            /[\w)\]}"'] as (?!const\b)[\w{(]/.test(code) && !/^\s*(import|export|\*|\/\*)|^\s*type /.test(line);
+          const says = line.includes("//") || (lines[index - 1] ?? "").trim().startsWith("//");
+          return isCast && !says ? [`${name}:${index + 1}: ${line.trim()}`] : [];
+        }),
+    );
+    expect(casts).toEqual([]);
+  });
+
+  it("a secret is opened only where it is put somewhere", () => {
+    const openers = files.filter((name) => textOf(name).includes(".reveal()")).toSorted();
+    expect(openers).toEqual([
+      "aws/call.ts",
+      "aws/clients.ts",
+      "destinations/secretsmanager.ts",
+      "destinations/ssm.ts",
+      "documents/fields.ts",
+      "escrow/file.ts",
+      "escrow/ssm.ts",
+      "simulation/account.ts",
+    ]);
+  });
+
+  it("nothing is left for later", () => {
+    expect(files.filter((name) => /\b(TODO|FIXME|XXX|HACK)\b/.test(textOf(name)))).toEqual([]);
+  });
+});
