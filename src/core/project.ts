@@ -11,7 +11,7 @@ export const FUTURE_KEY = "FUTUREACCESSKEY0" as AccessKeyId; // of valid form, a
 
 /** A step that only makes room, or only writes the record, is followed at once by the next; this bounds how often. */
 export const STEPS_PER_RUN = 3;
-export const LEADS_ON: readonly Action["kind"][] = ["delete", "remove-orphan", "mark-delivered", "clear-escrow"];
+const LEADS_ON: readonly Action["kind"][] = ["delete", "remove-orphan", "mark-delivered", "clear-escrow"];
 
 /** The steps that one run takes for a user, as far as they can be told beforehand: the decision's own, and what it leads on to. */
 export function stepsAhead(seen: Observation, terms: Terms, decision: UserDecision, now: Instant): readonly Action[] {
@@ -19,11 +19,22 @@ export function stepsAhead(seen: Observation, terms: Terms, decision: UserDecisi
   let [state, { action }]: [Observation, { action: Action | null }] = [seen, decision];
   while (action !== null && steps.length < STEPS_PER_RUN) {
     steps.push(action);
+    const next = after(state, terms, action, now);
+    if (next === "unknown") break;
     state = project(state, action, now, FUTURE_KEY);
-    if (!LEADS_ON.includes(action.kind) || missingFacts(state, terms, now).length > 0) break;
-    ({ action } = decide(state, terms, now));
+    action = next;
   }
   return steps;
+}
+
+/** Whether the same run goes on with a further step after this one, or has to look to find out. */
+export const leadsOn = (seen: Observation, terms: Terms, action: Action, now: Instant): boolean =>
+  after(seen, terms, action, now) !== null;
+
+function after(seen: Observation, terms: Terms, action: Action, now: Instant): Action | null | "unknown" {
+  if (!LEADS_ON.includes(action.kind)) return null;
+  const state = project(seen, action, now, FUTURE_KEY);
+  return missingFacts(state, terms, now).length > 0 ? "unknown" : decide(state, terms, now).action;
 }
 
 /**

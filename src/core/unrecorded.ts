@@ -65,8 +65,6 @@ function withOneActiveKey(facts: Facts, key: AccessKey): Verdict {
   if (facts.keys.length >= KEYS_PER_USER) {
     const expired = expiredInactive(facts);
     if (expired !== null) return expired;
-    const filler = facts.keys.find((each) => each !== key);
-    if (wanted && filler !== undefined) return filledSlot(facts, key, filler);
   }
   if (replaces)
     return rotate(
@@ -97,12 +95,6 @@ function strangerServed(facts: Facts): Verdict | null {
     `the target serves ${stranger}, which is not a key of ${facts.userName}`,
     ["rotate", facts.userName],
   );
-}
-
-function filledSlot(facts: Facts, key: AccessKey, filler: AccessKey): Verdict {
-  const command: Command | null = filler.status === "Inactive" ? ["retire", facts.userName, filler.accessKeyId] : null;
-  const sentence = `a successor of ${key.accessKeyId} is due, but ${filler.accessKeyId} (${filler.status}) fills the other slot`;
-  return blocked("no-free-slot", sentence, command);
 }
 
 function unusedKey(facts: Facts, key: AccessKey): Verdict {

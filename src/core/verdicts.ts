@@ -1,4 +1,4 @@
-import type { AccessKey, AccessKeyId } from "./access-key.ts";
+import { type AccessKey, type AccessKeyId, KEYS_PER_USER } from "./access-key.ts";
 import type { Action, Command, NextStep, Standing, Verdict } from "./decision.ts";
 import type { Facts } from "./facts.ts";
 import type { Gate } from "./gates.ts";
@@ -45,9 +45,22 @@ export const markDelivered = (
     { what: "the old key waits for its successor to take over", at: null },
   );
 
+/** A successor is made, where there is room for it: IAM would refuse a third key, Inactive ones counted. */
 export function rotate(facts: Facts, code: ReasonCode, sentence: string): Verdict {
   const there = facts.keys.map((key) => key.accessKeyId);
+  if (there.length >= KEYS_PER_USER) return noFreeSlot(facts, sentence);
   return act(code, sentence, { kind: "rotate", known: [...there, ...facts.strangers()] }, null);
+}
+
+function noFreeSlot(facts: Facts, sentence: string): Verdict {
+  const filler = facts.keys.find((key) => key.status !== "Active") ?? facts.keys[0];
+  if (filler === undefined) throw new Error("no free slot, but no key either");
+  const command: Command | null = filler.status === "Unknown" ? null : ["retire", facts.userName, filler.accessKeyId];
+  return blocked(
+    "no-free-slot",
+    `${sentence}, but ${filler.accessKeyId} (${filler.status}) fills the other slot`,
+    command,
+  );
 }
 
 export function resume(facts: Facts, key: AccessKey, older: readonly AccessKey[]): Verdict {

@@ -46,16 +46,15 @@ async function checkDestinations({ subject, world }: Turn): Promise<void> {
   await world.escrow?.check();
 }
 
-/** Writes the intent. What it rests on was read at `readAt` (monotonic): a slow run must not overwrite a newer one's intent. */
+/** Writes the intent. What it rests on was read at `readAt` (monotonic): a slow run must not overwrite a newer one's record. */
 async function declare(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<Instant> {
   const { clock, settle } = turn.world;
+  const tooSlow = () => settle > 0 && clock.monotonic() - readAt > settle;
+  if (tooSlow())
+    throw new TurnEnd("stopped", `reading took longer than ${formatDuration(settle)}; nothing was changed`);
   const at = await turn.record({ phase: "creating", known });
-  if (settle > 0 && clock.monotonic() - readAt > settle) {
-    throw new TurnEnd(
-      "stopped",
-      `reading and declaring took longer than ${formatDuration(settle)}; nothing was created`,
-    );
-  }
+  if (tooSlow())
+    throw new TurnEnd("stopped", `declaring took longer than ${formatDuration(settle)}; nothing was created`);
   return at;
 }
 

@@ -3,7 +3,7 @@ import { decide } from "../core/decide.ts";
 import { sameAction, type UserDecision } from "../core/decision.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { known, type Reading } from "../core/observation.ts";
-import { LEADS_ON, STEPS_PER_RUN } from "../core/project.ts";
+import { leadsOn, STEPS_PER_RUN } from "../core/project.ts";
 import type { UserReport } from "../core/result.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits } from "./limits.ts";
@@ -181,16 +181,15 @@ async function takeTurns(
 ): Promise<readonly TurnReport[]> {
   const before = { hasPassword: seen.hasPassword };
   const turns = [await takeTurn(world, subject, slot, before, (now) => sameAction(now.action, decision.action))];
-  for (let [last] = turns; last !== undefined && leadsOn(last) && turns.length < STEPS_PER_RUN; last = turns.at(-1)) {
+  for (let [last] = turns; last !== undefined && turns.length < STEPS_PER_RUN; last = turns.at(-1)) {
+    if (last.outcome?.kind !== "done" || !leadsOn(last.seen, subject.terms, last.outcome.action, world.clock.now()))
+      break;
     const next = await takeTurn(world, subject, slot, before, mayFollow);
     if (next.outcome === null) break;
     turns.push(next);
   }
   return turns;
 }
-
-const leadsOn = ({ outcome }: TurnReport): boolean =>
-  outcome?.kind === "done" && LEADS_ON.includes(outcome.action.kind);
 
 const byUserName = (a: UserReport, b: UserReport): number => (a.userName < b.userName ? -1 : 1);
 

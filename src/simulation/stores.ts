@@ -131,19 +131,24 @@ export class SimulatedEscrow implements Escrow {
 /** Runners that can be declared dead. */
 export class SimulatedLiveness implements Liveness {
   readonly #dead = new Set<string>();
+  readonly #host: string;
   #runner = 1;
   #turn = 0;
 
+  constructor(host = "r") {
+    this.#host = host;
+  }
+
   nonce(): string {
     this.#turn += 1;
-    return `r${this.#runner}_${this.#turn}`;
+    return `${this.#host}${this.#runner}_${this.#turn}`;
   }
 
   isDead = async (nonce: string): Promise<boolean> => this.#dead.has(nonce.split("_")[0] ?? "");
 
   /** The runner so far is dead and known to be; the next nonce is another's. */
   kill(): void {
-    this.#dead.add(`r${this.#runner}`);
+    this.#dead.add(`${this.#host}${this.#runner}`);
     this.#runner += 1;
   }
 }

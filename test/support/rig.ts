@@ -1,16 +1,7 @@
 import type { AccessKeyId, LastUse } from "../../src/core/access-key.ts";
 import type { Terms } from "../../src/core/facts.ts";
 import { type Policy, presets } from "../../src/core/policy.ts";
-import {
-  days,
-  type Duration,
-  hours,
-  type Instant,
-  instant,
-  later,
-  milliseconds,
-  seconds,
-} from "../../src/core/time.ts";
+import { days, type Duration, hours, type Instant, instant, later, minutes, seconds } from "../../src/core/time.ts";
 import type { UserReport } from "../../src/core/result.ts";
 import { run, type RunRules } from "../../src/engine/run.ts";
 import { recordsInTags } from "../../src/engine/tag-records.ts";
@@ -79,7 +70,12 @@ export class Rig {
   }
 
   get world(): World {
-    const { account, clock, liveness } = this;
+    return this.worldOf(this.liveness);
+  }
+
+  /** The same world as another runner sees it. */
+  worldOf(liveness: SimulatedLiveness): World {
+    const { account, clock } = this;
     return {
       caller: account.caller,
       iam: account.iam,
@@ -154,4 +150,4 @@ export const outcomeOf = (result: UserReport): string =>
   result.steps.map(({ action, result: word }) => (word === "done" ? action.kind : word)).join(", ");
 
 export const used = (at: Instant, service = "s3"): LastUse => ({ at, service, region: "eu-west-1" });
-export { days, hours, milliseconds, seconds };
+export { days, hours, minutes, seconds };

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { presetNames, presets } from "../../src/core/policy.ts";
+import { parseRecord } from "../../src/core/record.ts";
+import type { Abilities } from "../../src/simulation/stores.ts";
+import { CallCounter, Crash } from "../support/crash.ts";
+import { minutes, Rig } from "../support/rig.ts";
+
+const KINDS: Readonly<Record<string, { abilities: Abilities; useEscrow: boolean }>> = {
+  "a readable destination": { abilities: {}, useEscrow: false },
+  "a readable destination and an escrow": { abilities: {}, useEscrow: true },
+  "a destination with a pending stage": { abilities: { stages: true }, useEscrow: false },
+  "a write-only destination and an escrow": { abilities: { readable: false }, useEscrow: true },
+};
+
+/** Crashes at every call of a first rotation in turn; answers with how many calls there were. */
+async function crashEverywhere(
+  build: () => Rig,
+  when: "before" | "after",
+  heal: (rig: Rig, counter: CallCounter, died: string) => Promise<void>,
+): Promise<number> {
+  for (let call = 1; ; call += 1) {
+    const rig = build();
+    const counter = new CallCounter(rig);
+    counter.dieAt = { call, when };
+    const died = await rig.run().then(
+      () => null,
+      (error: unknown) => {
+        if (error instanceof Crash) return error.message;
+        throw error;
+      },
+    );
+    counter.dieAt = null;
+    if (died === null) return call - 1;
+    await heal(rig, counter, `call ${call}, ${died}`);
+  }
+}
+
+describe.each(Object.entries(KINDS))("a run that dies at any call, with %s,", (_, { abilities, useEscrow }) => {
+  const build = (name: keyof typeof presets) => () => {
+    const rig = new Rig(presets[name], { useEscrow });
+    rig.user("ci-bot", [{ ageDays: 120 }], abilities, { served: abilities.readable !== false });
+    return rig;
+  };
+
+  it.each(["before", "after"] as const)("%s it took effect, is healed by two runs on the same host", async (when) => {
+    for (const name of presetNames) {
+      const calls = await crashEverywhere(build(name), when, async (rig, counter, died) => {
+        const [old] = rig.account.keys("ci-bot");
+        rig.liveness.kill();
+        await rig.run();
+        rig.liveness.kill();
+        await rig.run();
+        await expectHealed(rig, counter, `${name}, ${died}`, old?.accessKeyId ?? "");
+      });
+      expect(calls).toBeGreaterThan(15);
+    }
+  });
+
+  it("is healed after the lease where nobody can prove it dead", async () => {
+    await crashEverywhere(build("safe"), "after", async (rig, counter, died) => {
+      const [old] = rig.account.keys("ci-bot");
+      await rig.run();
+      for (let run = 0; run < 2; run += 1) {
+        rig.skip(minutes(5));
+        await rig.run();
+      }
+      await expectHealed(rig, counter, died, old?.accessKeyId ?? "");
+    });
+  });
+});
+
+/** One new key, delivered; at most one key more than needed was ever made; nothing is left over; the old key goes its way. */
+async function expectHealed(rig: Rig, counter: CallCounter, died: string, old: string): Promise<void> {
+  const keys = rig.account.keys("ci-bot");
+  const record = parseRecord(rig.record("ci-bot"));
+  const [destination] = rig.destinations.get("ci-bot") ?? [];
+  const current = destination !== undefined && "current" in destination ? destination.current : null;
+  const served = keys.find((key) => key.accessKeyId === (current as { accessKeyId: string } | null)?.accessKeyId);
+  expect(served?.status, died).toBe("Active");
+  expect(served?.accessKeyId, died).not.toBe(old);
+  expect(["delivered", "retiring"], died).toContain(record.phase);
+  expect("new" in record && record.new, died).toBe(served?.accessKeyId);
+  expect(
+    keys.filter((key) => key.accessKeyId !== old && key.accessKeyId !== served?.accessKeyId),
+    died,
+  ).toEqual([]);
+  expect(counter.created, died).toBeLessThanOrEqual(2);
+  expect(await rig.escrow.list(), died).toEqual([]);
+}
