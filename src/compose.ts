@@ -27,6 +27,8 @@ import { asTurnEnd, type Outcome, Turn } from "./engine/turn.ts";
 import type { Subject, World } from "./engine/world.ts";
 import type { EscrowKind, ParsedEscrow } from "./escrow/kind.ts";
 import { openRunnerLock } from "./host/runner-lock.ts";
+import type { SimulatedAccount } from "./simulation/account.ts";
+import type { VirtualClock } from "./simulation/virtual-clock.ts";
 import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, Verifier } from "./ports.ts";
 
 export { Audit, type AuditedRun, type AuditFinding, verifyAudit } from "./engine/audit.ts";
@@ -139,6 +141,43 @@ export async function connect(settings: CheckedSettings, print: Host["print"]): 
   });
 }
 
+/** As {@link connect}, in an account that is simulated: destinations are real, and time stands still while they work. */
+export async function rehearse(
+  settings: CheckedSettings,
+  account: SimulatedAccount,
+  clock: VirtualClock,
+  liveness: Liveness,
+): Promise<Session> {
+  const { caller } = account;
+  const print = () => Promise.resolve();
+  const host: Host = { access: await openAccess(null, "us-east-1", new AwsClock()), caller, clock, print };
+  const destinations = settings.destinations.map(({ kind, parsed }) => {
+    const open = parsed.open(host);
+    return { open: (user: User) => timeless(open(user), clock), isStream: kind.isStream };
+  });
+  return new Session({
+    caller,
+    iam: account.iam,
+    verifier: account.verifier,
+    escrow: null,
+    clock,
+    liveness,
+    destinations,
+    settings,
+  });
+}
+
+/** The same destination, at whose work no simulated time goes by. */
+const timeless = (destination: Destination, clock: VirtualClock): Destination =>
+  new Proxy(destination, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function"
+        ? (...words: unknown[]) => clock.during(() => Promise.resolve(Reflect.apply(member, target, words)))
+        : member;
+    },
+  });
+
 /** The least permissions for these settings, for whoever the caller is. */
 export function permissions(
   settings: CheckedSettings,
@@ -176,8 +215,9 @@ export class Session {
     return createHash("sha256").update(JSON.stringify({ policy, deliver, escrow, asked })).digest("hex").slice(0, 16);
   }
 
-  get hasDestinations(): boolean {
-    return this.#parts.destinations.length > 0;
+  /** Whether keys are printed: then results must not stand among them. */
+  get printsKeys(): boolean {
+    return this.#parts.destinations.some(({ isStream }) => isStream);
   }
 
   users(selectors: Selectors): Promise<readonly User[]> {

@@ -122,6 +122,7 @@ describe("the house is tidy:", () => {
       "escrow/file.ts",
       "escrow/ssm.ts",
       "simulation/account.ts",
+      "simulation/stores.ts",
     ]);
   });
 

@@ -99,19 +99,22 @@ function explain(code: string): string {
   }
 }
 
-/** AWS's own words without anything that was secret in the request, and without line breaks. */
+/** AWS's own words without anything that was secret in the request, in one line. What is cut is cut last. */
 function scrub(message: string, secrets: readonly Secret[]): string {
-  let text = message.replaceAll(/\s+/g, " ").slice(0, 2000);
+  let text = message;
   for (const secret of secrets) {
-    const raw = secret.reveal();
-    for (const form of [
-      raw,
-      JSON.stringify(raw).slice(1, -1),
-      encodeURIComponent(raw),
-      Buffer.from(raw).toString("base64"),
-    ]) {
-      text = text.replaceAll(form, "[secret]");
-    }
+    for (const form of formsOf(secret.reveal())) text = text.replaceAll(form, "[secret]");
   }
-  return text;
+  return text.replaceAll(/\s+/g, " ").slice(0, 2000);
+}
+
+/** A secret as it may be quoted: as it is, escaped, encoded, or somewhere inside an encoded text. */
+function formsOf(secret: string): readonly string[] {
+  if (secret === "") return [];
+  const inside = [0, 1, 2].map((shift) => {
+    const encoded = Buffer.concat([Buffer.alloc(shift), Buffer.from(secret)]).toString("base64");
+    return encoded.slice(shift === 0 ? 0 : 4, -4);
+  });
+  const forms = [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret), ...inside];
+  return forms.filter((form) => form.length >= 8);
 }

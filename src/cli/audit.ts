@@ -8,7 +8,6 @@ type Flags = { head?: string; format: "table" | "json" };
 export function addAudit(program: Command, io: Io, exit: (code: number) => void): void {
   program
     .command("audit")
-    .summary("check the audit of earlier runs")
     .command("verify")
     .argument("<file>")
     .option("--head <hash>", "the head that a run's result named, kept elsewhere")

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { UserReport } from "../core/result.ts";
 import type { Paint } from "../report/table.ts";
 import { commandLine } from "../report/words.ts";
@@ -27,16 +28,11 @@ export function nextCommands(
   const run = commandLine(["run"], words);
   const lines = [
     `\n${paint("bold", "Next")}`,
+    ...(missing && !existsSync("keys") ? [`  ${paint("cyan", "mkdir -p -m 700 keys")}`] : []),
     `  ${paint("cyan", plan)}   ${paint("dim", "# what would happen, and why")}`,
     `  ${paint("cyan", run)}   ${paint("dim", "# let it happen; run it again later, or on a schedule")}`,
   ];
-  if (missing)
-    lines.push(
-      paint(
-        "dim",
-        "  other destinations: ssm:/keys/{user}, secretsmanager:prod/{user}, stdout; the folder of a file must exist",
-      ),
-    );
+  if (missing) lines.push(paint("dim", "  other destinations: ssm:/keys/{user}, secretsmanager:prod/{user}, stdout"));
   return lines.join("\n");
 }
 

@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { InvalidInput } from "../core/invalid-input.ts";
-import { planForMaxAge } from "../core/max-age.ts";
-import { checkPolicy, type Policy, preset, presetNames, type PresetName } from "../core/policy.ts";
+import { presetNames, type PresetName } from "../core/policy.ts";
 import { days, type Duration, formatDuration, parseDuration, seconds } from "../core/time.ts";
 
 /*
@@ -25,7 +24,7 @@ function orComplain<T>(read: (text: string) => T): (text: string) => T {
 
 const duration = orComplain(parseDuration);
 
-const wholeNumber = (lowest: number) =>
+export const wholeNumber = (lowest: number) =>
   orComplain((text) => {
     const count = Number(text);
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(count) || count < lowest)
@@ -169,15 +168,6 @@ export const withOutput = (command: Command): Command =>
     .optionsGroup("Output:")
     .option("--format <format>", "table or json", oneOf("table", "json"), "table")
     .option("--verbose", "tell every step on standard error");
-
-/** The policy that the flags describe. Throws {@link InvalidInput} where they contradict each other. */
-export function policyFrom({ policy: name, rotateAfter, maxAge, runEvery }: SettingFlags): Policy {
-  const policy = preset(name);
-  if (rotateAfter !== undefined && maxAge !== undefined)
-    throw new InvalidInput("--rotate-after and --max-age say the same thing in two ways", "give one of them");
-  const chosen = maxAge === undefined ? rotateAfter : planForMaxAge(maxAge, policy, runEvery).rotateAfter;
-  return checkPolicy(chosen === undefined ? policy : { ...policy, rotateAfter: chosen });
-}
 
 /** The selectors that the flags describe. Where `required`, one must be given: nobody rotates a whole account by accident. */
 export function selectorsFrom(

@@ -34,7 +34,6 @@ export interface RunFlags {
 /** Selects, decides, asks, performs and reports. Returns the exit code. */
 export async function performRun(io: Io, invocation: Invocation, flags: RunFlags): Promise<number> {
   const { session } = invocation;
-  const printsKeys = flags.deliver.some((target) => target === "stdout" || target.startsWith("stdout?"));
   if (flags.report !== undefined) await checkResultFile(flags.report);
   const limits = await limitsFrom(invocation, flags);
   const users = await session.users(flags.selectors);
@@ -49,7 +48,7 @@ export async function performRun(io: Io, invocation: Invocation, flags: RunFlags
     };
     const reports = await session.run(users, rules, kept?.journal ?? (() => undefined));
     kept?.audit.end(session.clock.now());
-    await report(io, invocation, flags, reports, kept, printsKeys);
+    await report(io, invocation, flags, reports, kept);
     return signalled() ?? exitFor(reports, flags.failOn);
   });
 }
@@ -127,7 +126,6 @@ async function report(
   flags: RunFlags,
   reports: readonly UserReport[],
   kept: KeptAudit | null,
-  printsKeys: boolean,
 ): Promise<void> {
   const audit = kept === null ? null : { head: kept.audit.head, file: kept.file };
   const result = JSON.stringify(
@@ -144,6 +142,6 @@ async function report(
       paint: io.paint,
       flags: invocation.flags,
     });
-  if (printsKeys) io.err(text());
+  if (session.printsKeys) io.err(text());
   else io.out(flags.format === "json" ? result : text());
 }

@@ -20,7 +20,6 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
   withOutput(withLimits(withSettings(withSelectors(program.command("plan")))))
     .option("--out <file>", "write the plan here, for keyturn run FILE")
     .option("--detailed-exitcode", "exit 4 where there is something to do")
-    .summary("show what run would do, and why")
     .description(
       "Shows what run would do, and why, and what stands in the way. Decides by the same code as run. Changes nothing.",
     )

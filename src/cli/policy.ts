@@ -1,13 +1,6 @@
 import type { Command } from "commander";
 import type { Io } from "./io.ts";
-import {
-  policyFrom,
-  type SelectorFlags,
-  selectorsFrom,
-  type SettingFlags,
-  withSelectors,
-  withSettings,
-} from "./options.ts";
+import { type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
 
 type Flags = SettingFlags & SelectorFlags & { account?: string; partition: string };
 
@@ -16,7 +9,6 @@ export function addPolicy(program: Command, io: Io): void {
   withSettings(withSelectors(program.command("policy")))
     .option("--account <id>", "account that the policy is for, without asking AWS for it")
     .option("--partition <name>", "aws, aws-us-gov or aws-cn, where --account is given", "aws")
-    .summary("print the least IAM policy for these settings")
     .description(
       "Prints the least IAM policy with which run works under these settings, as narrow as IAM allows. Changes nothing.",
     )
@@ -25,22 +17,16 @@ export function addPolicy(program: Command, io: Io): void {
       "\nExamples:\n  keyturn policy --path /ci/ --deliver ssm:/keys/{user}\n  keyturn policy --account 111122223333 --deliver secretsmanager:prod/{user} --escrow ssm",
     )
     .action(async (flags: Flags) => {
-      const [{ checkSettings, permissions }, { policyDocument }, { InvalidInput }, { begin }] = await Promise.all([
-        import("../compose.ts"),
-        import("../core/permissions.ts"),
-        import("../core/invalid-input.ts"),
-        import("./session.ts"),
-      ]);
+      const [{ checkSettings, permissions }, { policyDocument }, { InvalidInput }, { begin }, { settingsFrom }] =
+        await Promise.all([
+          import("../compose.ts"),
+          import("../core/permissions.ts"),
+          import("../core/invalid-input.ts"),
+          import("./session.ts"),
+          import("./settings.ts"),
+        ]);
       const { path } = selectorsFrom(flags, false);
-      const settings = await checkSettings({
-        policy: policyFrom(flags),
-        deliver: flags.deliver,
-        escrow: flags.escrow,
-        settle: flags.settle,
-        asked: false,
-        profile: flags.profile ?? null,
-        region: flags.region ?? null,
-      });
+      const settings = await checkSettings(settingsFrom(flags));
       if (flags.account !== undefined && !/^\d{12}$/.test(flags.account))
         throw new InvalidInput(`"${flags.account}" is not an account id`, "it has twelve digits");
       const caller =

@@ -1,15 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInput } from "../core/invalid-input.ts";
-import { addAudit } from "./audit.ts";
 import { EXIT, Exit } from "./exit.ts";
 import type { Io } from "./io.ts";
-import { addPlan } from "./plan.ts";
-import { addPolicy } from "./policy.ts";
-import { addRetire } from "./retire.ts";
-import { addRotate } from "./rotate.ts";
-import { addRun } from "./run.ts";
-import { addScan } from "./scan.ts";
-import { addStatus } from "./status.ts";
 import { version } from "./version.ts";
 
 const EXITS = `
@@ -22,40 +14,88 @@ Exit codes:
   70 a broken invariant: a bug, please report it
   130, 143  interrupted`;
 
+/** Adds one command, with its options, to the program. */
+type AddCommand = (program: Command, io: Io, exit: (code: number) => void) => void;
+
+/** Every command. Only the one that is typed is loaded: `--help` needs no more than these lines. */
+const commands: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<AddCommand> }>> = {
+  scan: {
+    summary: "list users and keys: age, last use, state, what is due, what is stuck and why (the default)",
+    load: async () => (await import("./scan.ts")).addScan,
+  },
+  plan: { summary: "show what run would do, and why", load: async () => (await import("./plan.ts")).addPlan },
+  run: {
+    summary: "take the next safe step for every user: the command to schedule",
+    load: async () => (await import("./run.ts")).addRun,
+  },
+  rotate: {
+    summary: "make a successor now, whatever the age",
+    load: async () => (await import("./rotate.ts")).addRotate,
+  },
+  retire: {
+    summary: "deactivate a key that you name; an Inactive one is deleted",
+    load: async () => (await import("./retire.ts")).addRetire,
+  },
+  status: {
+    summary: "tell one user's story so far, what happens next, and when",
+    load: async () => (await import("./status.ts")).addStatus,
+  },
+  policy: {
+    summary: "print the least IAM policy for these settings",
+    load: async () => (await import("./policy.ts")).addPolicy,
+  },
+  audit: { summary: "check the audit of earlier runs", load: async () => (await import("./audit.ts")).addAudit },
+  demo: {
+    summary: "watch half a year in a simulated account, in seconds: no AWS, no network",
+    load: async () => (await import("./demo.ts")).addDemo,
+  },
+};
+
+const DEFAULT = "scan";
+
 /** Runs one command line. Returns the exit code; never throws. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let code: number = EXIT.ok;
   const exit = (wanted: number) => {
     code = wanted;
   };
+  try {
+    const program = await buildProgram(argv, io, exit);
+    await program.parseAsync(argv, { from: "user" });
+    return code;
+  } catch (error) {
+    return explain(error, io);
+  }
+}
+
+async function buildProgram(argv: readonly string[], io: Io, exit: (code: number) => void): Promise<Command> {
   const program = new Command("keyturn")
+    .usage("[command] [options]")
     .description(
       "Rotates the access keys of AWS IAM users without breaking whoever still uses the old key, and without ever losing a new secret.",
     )
     .version(version, "-V, --version")
     .helpOption("-h, --help")
     .showHelpAfterError("hint: keyturn --help, or keyturn COMMAND --help")
-    .configureOutput({
-      writeOut: (text) => io.out(text.trimEnd()),
-      writeErr: (text) => io.err(text.trimEnd()),
-    })
+    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
     .addHelpText("after", EXITS)
     .exitOverride();
-  addScan(program, io, exit);
-  addPlan(program, io, exit);
-  addRun(program, io, exit);
-  addRotate(program, io, exit);
-  addRetire(program, io, exit);
-  addStatus(program, io, exit);
-  addPolicy(program, io);
-  addAudit(program, io, exit);
-  for (const command of program.commands) command.exitOverride();
-  try {
-    await program.parseAsync(argv, { from: "user" });
-    return code;
-  } catch (error) {
-    return explain(error, io);
+  const typed = typedCommand(argv);
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    if (name === typed) (await load())(program, io, exit);
+    else program.command(name).summary(summary);
   }
+  program.commands.find((command) => command.name() === typed)?.exitOverride();
+  return program;
+}
+
+/** The command that is meant: its name comes first, `help NAME` aside; flags alone mean the default one. Null = none of these. */
+function typedCommand([first, second]: readonly string[]): string | null {
+  if (first === undefined) return DEFAULT;
+  if (["-h", "--help", "-V", "--version"].includes(first)) return null;
+  if (first === "help") return second ?? null;
+  if (!first.startsWith("-")) return Object.hasOwn(commands, first) ? first : null;
+  return DEFAULT;
 }
 
 /** Says what went wrong and what to do next, and never prints an error object: that may hold a reply of AWS. */

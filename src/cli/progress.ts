@@ -7,12 +7,14 @@ const QUIET = 10_000;
 
 /** Tells how far a run is: on a terminal in one line that overwrites itself, elsewhere now and then in a line of its own. */
 export function showProgress(io: Io, clock: Clock): (done: number, of: number) => void {
-  const began = clock.monotonic();
-  let told = began;
+  let first: number | null = null;
+  let told = clock.monotonic();
   return (done, of) => {
     const now = clock.monotonic();
-    const left = seconds(Math.round((((now - began) / done) * (of - done)) / 1000));
-    const text = `${done}/${of} users${done < of ? `, about ${roundDuration(left)} left` : ""}`;
+    // The first users come in together, after the settling that all share: only the time after them tells the pace.
+    first ??= now;
+    const left = seconds(Math.round((((now - first) / Math.max(1, done - 1)) * (of - done)) / 1000));
+    const text = `${done}/${of} users${done < of && done > 1 ? `, about ${roundDuration(left)} left` : ""}`;
     if (io.isLive) {
       process.stderr.write(`\r\u001B[K${done < of ? text : ""}`);
     } else if (now - told >= QUIET && done < of) {

@@ -17,7 +17,6 @@ export function addRotate(program: Command, io: Io, exit: (code: number) => void
     .argument("<users...>", "users whose key gets a successor now")
     .option("--dry-run", "decide, and change nothing")
     .option("--report <file>", "write the result document here as well")
-    .summary("make a successor now, whatever the age")
     .description(
       "Makes a successor for each of these users now, whatever the age of the key, and delivers it. The old key is retired later, by run.",
     )

@@ -22,7 +22,6 @@ export function addRun(program: Command, io: Io, exit: (code: number) => void): 
     .argument("[plan]", "perform only what this plan lists, too")
     .option("--dry-run", "decide, and change nothing")
     .option("--report <file>", "write the result document here as well")
-    .summary("take the next safe step for every user: the command to schedule")
     .description(
       "Takes the next safe step for every user that was selected: makes successors, delivers them, retires predecessors, heals what a run that died left behind. Run it every hour or every day; it converges.",
     )

@@ -16,7 +16,6 @@ type Flags = SettingFlags & SelectorFlags & OutputFlags;
 /** `keyturn scan`: what is there. The command that runs when none is given. */
 export function addScan(program: Command, io: Io, exit: (code: number) => void): void {
   withOutput(withSettings(withSelectors(program.command("scan", { isDefault: true }))))
-    .summary("list users and keys: age, last use, state, what is due, what is stuck and why (the default)")
     .description(
       "Lists users and their keys: age, last use, state, when what is due, and why something is stuck. Changes nothing.",
     )

@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { Audit, checkSettings, connect, type Session, type Settings } from "../compose.ts";
+import { Audit, checkSettings, connect, type Session } from "../compose.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { stateFolder } from "../host/state-folder.ts";
 import type { Journal, Step } from "../ports.ts";
 import type { DocumentHead } from "../report/document.ts";
 import type { Io } from "./io.ts";
-import { flagsToRepeat, policyFrom, type SettingFlags } from "./options.ts";
+import { flagsToRepeat, type SettingFlags } from "./options.ts";
+import { settingsFrom } from "./settings.ts";
 import { version } from "./version.ts";
 
 /** One invocation that talks to AWS: who, since when, with which settings. */
@@ -21,16 +22,7 @@ export interface Invocation {
 
 /** Checks the settings, finds the credentials, and asks AWS whose they are. */
 export async function begin(io: Io, flags: SettingFlags, asked = false): Promise<Invocation> {
-  const settings: Settings = {
-    policy: policyFrom(flags),
-    deliver: flags.deliver,
-    escrow: flags.escrow,
-    settle: flags.settle,
-    asked,
-    profile: flags.profile ?? null,
-    region: flags.region ?? null,
-  };
-  const session = await connect(await checkSettings(settings), io.print);
+  const session = await connect(await checkSettings(settingsFrom(flags, asked)), io.print);
   return { session, run: randomUUID(), startedAt: session.clock.now(), flags: flagsToRepeat(flags) };
 }
 

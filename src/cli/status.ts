@@ -10,7 +10,6 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
   withOutput(withSettings(program.command("status")))
     .argument("<user>")
     .option("--audit <file>", "tell the story from this audit (default: keyturn/audit.jsonl in the state folder)")
-    .summary("tell one user's story so far, what happens next, and when")
     .description(
       "Tells one user's story so far, from its record, its keys, its destinations and the audit of this machine; what happens next, and when; and what to type where it is stuck. Changes nothing.",
     )

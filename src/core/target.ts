@@ -15,7 +15,7 @@ const PLACEHOLDERS = ["user", "path", "account"];
 
 /** Splits what follows `--deliver` or `--escrow`. Throws {@link InvalidInput}. */
 export function parseTarget(text: string): Target {
-  const [, kind, rest = ""] = /^([a-z][a-z0-9-]*)(?::(.*))?$/su.exec(text) ?? [];
+  const [, kind, rest = ""] = /^([a-z][a-z0-9-]*)(?::|(?=\?)|$)(.*)$/su.exec(text) ?? [];
   if (kind === undefined) throw new InvalidInput(`"${text}" is not KIND:TARGET`, "for example ssm:/keys/{user}");
   const cut = rest.indexOf("?");
   const name = cut < 0 ? rest : rest.slice(0, cut);
@@ -116,7 +116,12 @@ const escapeCharacter = (character: string): string =>
     .join("");
 
 /** Undoes {@link encodeSegment}; null for a text that it does not print. */
-export function decodeSegment(text: string): string | null {
+export function decodeSegment(text: string, alphabet: Alphabet): string | null {
+  const decoded = unescapeSegment(text);
+  return decoded !== null && encodeSegment(decoded, alphabet) === text ? decoded : null;
+}
+
+function unescapeSegment(text: string): string | null {
   if (text === "_x_") return "";
   const bytes: number[] = [];
   for (let rest = text; rest !== "";) {

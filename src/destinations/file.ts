@@ -1,5 +1,6 @@
 import { constants, type Stats } from "node:fs";
 import { access, readFile, realpath, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import type { KeyPair, User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
@@ -8,13 +9,16 @@ import { instant } from "../core/time.ts";
 import { readDotenv, writeDotenv } from "../documents/dotenv.ts";
 import { type Fields, isFieldOption, readFields } from "../documents/fields.ts";
 import { type KeyInDocument, readJson, writeJson } from "../documents/json.ts";
-import { isErrno, keepCopy, lookAt, replaceFile } from "../host/atomic-file.ts";
+import { isErrno, lookAt, replaceFile } from "../host/atomic-file.ts";
 import { CallError, type Clock, type Destination } from "../ports.ts";
 import type { DestinationKind } from "./kind.ts";
 
 /** What stays as it is in a path segment; everything else is escaped. No separator of any system, nothing that a shell expands. */
 const ALPHABET = /[A-Za-z0-9_.+=,@-]/;
 const LONGEST_NAME = 255;
+/** What the name of the file before ends in. */
+const BEFORE = ".previous";
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Of a key in the form that `credential_process` reads. @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html */
 const JSON_FIELDS = { AccessKeyId: "accessKeyId", SecretAccessKey: "secretAccessKey" } as const;
@@ -60,10 +64,14 @@ function readSettings(target: Target): Settings {
   const format = options.get("format") ?? (/\.env$|(^|\/)\.env/.test(name) ? "dotenv" : "json");
   if (format !== "json" && format !== "dotenv")
     throw new InvalidInput(`${text}: there is no format ${format}`, "json or dotenv");
+  const fields = readFields(target, format === "json" ? JSON_FIELDS : DOTENV_FIELDS);
+  const odd = format === "json" ? undefined : [...fields.names.keys()].find((each) => !VARIABLE.test(each));
+  if (odd !== undefined)
+    throw new InvalidInput(`${text}: "${odd}" cannot be the name of a variable`, "letters, digits and _ only");
   return {
-    template: name,
+    template: name.replace(/^~(?=\/)/, () => homedir()),
     format,
-    fields: readFields(target, format === "json" ? JSON_FIELDS : DOTENV_FIELDS),
+    fields,
     backup: readSwitch(target, "backup", true),
     followSymlinks: readSwitch(target, "followSymlinks", false),
   };
@@ -79,8 +87,15 @@ function readSwitch({ options, text }: Target, name: string, otherwise: boolean)
 function openFile(settings: Settings, user: User, name: string, clock: Clock): Destination {
   const label = `file:${name}`;
   const asked = resolve(name);
-  if (Buffer.byteLength(basename(asked)) > LONGEST_NAME - ".previous".length)
+  if (name.endsWith("/")) throw new InvalidInput(`${label} names no file`, "end the target in {user}");
+  if (Buffer.byteLength(basename(asked)) > LONGEST_NAME - BEFORE.length)
     throw new InvalidInput(`${label}: the name is longer than files can have`);
+  if (settings.backup && asked.endsWith(BEFORE)) {
+    throw new InvalidInput(
+      `${label}: under a name that ends in ${BEFORE} the file before another one is kept`,
+      "let the target end in something else, such as {user}.json, or add ?backup=no",
+    );
+  }
   const path = () => (settings.followSymlinks ? realpath(asked).catch(() => asked) : Promise.resolve(asked));
   const readAt = async (place: string) => parse(settings, await readText(place, label), label);
 
@@ -102,8 +117,10 @@ function openFile(settings: Settings, user: User, name: string, clock: Clock): D
       }),
     readPast: () =>
       filesystem(label, async () => {
-        const { accessKeyId } = await readAt(`${await path()}.previous`);
-        return { pending: null, history: accessKeyId === null ? [] : [accessKeyId] };
+        const place = `${await path()}${BEFORE}`;
+        const bytes = await readBytes(place, label);
+        const id = quietly(() => parse(settings, decode(bytes, place, label), label).accessKeyId);
+        return { pending: null, history: id === null ? [] : [id] };
       }),
     readSecret: (id) =>
       filesystem(label, async () => {
@@ -125,8 +142,9 @@ async function write(
   const found = await checkPlace(settings, place, label);
   const before = await readText(place, label);
   const text = print(settings, before, userName, pair, label);
-  if (found !== null && settings.backup && parse(settings, before, label).accessKeyId !== pair.accessKeyId)
-    await keepCopy(place, `${place}.previous`, found);
+  const isOther = parse(settings, before, label).accessKeyId !== pair.accessKeyId;
+  if (found !== null && before !== null && settings.backup && isOther)
+    await replaceFile(`${place}${BEFORE}`, before, found);
   await replaceFile(place, text, found, clock.now());
 }
 
@@ -152,11 +170,10 @@ async function checkFolder({ template, followSymlinks }: Settings, folder: strin
   if (!found.isDirectory()) throw new InvalidInput(`${label}: ${folder} is not a folder`);
   if ((found.mode & 0o1002) === 0o002)
     throw new InvalidInput(`${label}: everybody may rename files in ${folder}`, `chmod o-w ${folder}`);
-  try {
-    await access(folder, constants.W_OK | constants.X_OK);
-  } catch {
+  if (!(await allows(folder, constants.W_OK | constants.X_OK)))
     throw new InvalidInput(`${label}: the folder ${folder} is not writable for this process`);
-  }
+  if (!(await allows(folder, constants.R_OK)))
+    throw new InvalidInput(`${label}: the folder ${folder} is not readable for this process, which has to sync it`);
   const prefix = resolve(dirname(`${literalPrefix(template)}x`));
   const below = relative(prefix, folder);
   if (!followSymlinks && below !== "" && (await realpath(folder)) !== join(await realpath(prefix), below)) {
@@ -166,6 +183,12 @@ async function checkFolder({ template, followSymlinks }: Settings, folder: strin
     );
   }
 }
+
+const allows = (path: string, what: number): Promise<boolean> =>
+  access(path, what).then(
+    () => true,
+    () => false,
+  );
 
 /** The file as it is, if there is one, and if keyturn will touch such a file at all. */
 async function checkFile({ followSymlinks }: Settings, place: string, label: string): Promise<Stats | null> {
@@ -200,13 +223,37 @@ function checkOwner(found: Stats, place: string, label: string): void {
     throw new InvalidInput(`${label}: ${place} belongs to a group that this process is not in (gid ${found.gid})`);
 }
 
-async function readText(place: string, label: string): Promise<string | null> {
+const readText = async (place: string, label: string): Promise<string | null> =>
+  decode(await readBytes(place, label), place, label);
+
+async function readBytes(place: string, label: string): Promise<Buffer | null> {
   try {
-    return await readFile(place, "utf8");
+    return await readFile(place);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return null;
     if (isErrno(error, "EACCES")) throw new InvalidInput(`${label}: ${place} cannot be read by this process`);
     throw error;
+  }
+}
+
+function decode(bytes: Buffer | null, place: string, label: string): string | null {
+  if (bytes === null) return null;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new InvalidInput(
+      `${label}: ${place} holds text that is not UTF-8`,
+      "keyturn could not keep what else is in it: convert it, or name another file",
+    );
+  }
+}
+
+/** The file before may hold anything: then it names no key. */
+function quietly<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
   }
 }
 

@@ -16,7 +16,7 @@ import { type Statement, wildcard } from "../core/permissions.ts";
 import { Secret } from "../core/secret.ts";
 import { checkOptions, expandName, type Target } from "../core/target.ts";
 import { instant } from "../core/time.ts";
-import { type Fields, isFieldOption, readFields } from "../documents/fields.ts";
+import { type Fields, isFieldOption, readFields, secretsOf } from "../documents/fields.ts";
 import { type KeyInDocument, readJson, writeJson } from "../documents/json.ts";
 import { CallError, type Destination } from "../ports.ts";
 import type { DestinationKind } from "./kind.ts";
@@ -53,6 +53,8 @@ export const secretsmanager: DestinationKind = {
         const client = new SecretsManagerClient(regionalConfig(access, settings.region));
         return (user) => {
           const name = expandName(settings.template, user, caller.account, ALPHABET);
+          if (name === "" || name.endsWith("/"))
+            throw new InvalidInput(`secretsmanager:${name} names no secret`, "end the target in {user}");
           if (name.length > LONGEST) throw new InvalidInput(`secretsmanager:${name} is too long a name for a secret`);
           return new SecretDestination(client, settings, user, name);
         };
@@ -66,7 +68,7 @@ function readSettings(target: Target): Settings {
   checkOptions(target, ["kmsKeyId", "region"], isFieldOption);
   if (name === "" || name.endsWith("/"))
     throw new InvalidInput(`${text} names no secret`, "for example secretsmanager:prod/{user}");
-  if (/[^A-Za-z0-9/_+=.@\-{}:]/.test(name))
+  if (/[^A-Za-z0-9/_+=.@\-{}]/.test(isArn(name) ? name.replaceAll(":", "") : name))
     throw new InvalidInput(`${text} is not a secret's name`, "letters, digits and /_+=.@- only");
   return {
     template: name,
@@ -75,6 +77,9 @@ function readSettings(target: Target): Settings {
     region: options.get("region") ?? null,
   };
 }
+
+/** An ARN names a secret as well as its name does, but none can be created by it. */
+const isArn = (name: string): boolean => name.startsWith("arn:");
 
 function permissions({ template, kmsKeyId }: Settings, secrets: string): readonly Statement[] {
   // Secrets Manager adds a hyphen and six characters to the name in the ARN.
@@ -88,7 +93,7 @@ function permissions({ template, kmsKeyId }: Settings, secrets: string): readonl
         "secretsmanager:PutSecretValue",
         "secretsmanager:UpdateSecretVersionStage",
       ],
-      resources: [template.startsWith("arn:") ? template : `${secrets}${wildcard(template)}-??????`],
+      resources: [isArn(template) ? wildcard(template) : `${secrets}${wildcard(template)}-??????`],
     },
   ];
   if (kmsKeyId?.startsWith("arn:") === true)
@@ -128,7 +133,10 @@ class SecretDestination implements Destination {
 
   async check(): Promise<void> {
     const secret = this.#described === undefined ? await this.#describe() : this.#described;
-    if (secret === null) return;
+    if (secret === null) {
+      this.#mustBeCreatable();
+      return;
+    }
     if (secret.RotationEnabled === true) {
       throw new InvalidInput(
         `${this.label} is rotated by Secrets Manager itself: two rotators would work against each other`,
@@ -152,30 +160,32 @@ class SecretDestination implements Destination {
   async readPast() {
     const secret = this.#described === undefined ? await this.#describe() : this.#described;
     if (secret === null) return { pending: null, history: [] };
-    const pending = await this.#read(secret, "AWSPENDING");
-    const previous = await this.#read(secret, "AWSPREVIOUS");
-    return {
-      pending: pending?.accessKeyId ?? null,
-      history: previous?.accessKeyId === undefined || previous.accessKeyId === null ? [] : [previous.accessKeyId],
-    };
+    // A version that is current already is not pending, whatever else it bears.
+    const isPending = versionWith(secret, "AWSPENDING") !== versionWith(secret, "AWSCURRENT");
+    const pending = isPending ? await this.#keyIn(secret, "AWSPENDING") : null;
+    const previous = await this.#keyIn(secret, "AWSPREVIOUS");
+    const history = previous?.accessKeyId ?? null;
+    return { pending: pending?.accessKeyId ?? null, history: history === null ? [] : [history] };
   }
 
   async readSecret(id: AccessKeyId): Promise<Secret | null> {
     const secret = await this.#describe();
     if (secret === null) return null;
-    for (const stage of ["AWSPENDING", "AWSCURRENT"]) {
-      const version = await this.#read(secret, stage);
-      if (version?.accessKeyId === id) return version.secretAccessKey;
-    }
-    return null;
+    const pending = await this.#keyIn(secret, "AWSPENDING");
+    if (pending?.accessKeyId === id) return pending.secretAccessKey;
+    const current = await this.#read(secret, "AWSCURRENT");
+    return current?.accessKeyId === id ? current.secretAccessKey : null;
   }
 
   async stage(pair: KeyPair): Promise<void> {
-    const secret = (this.#described === undefined ? await this.#describe() : this.#described) ?? (await this.#create());
+    const secret = await this.#prepare();
     const beside = versionWith(secret, "AWSCURRENT");
     const before = beside === null ? null : (await this.#text(beside)).reveal();
-    const text = new Secret(writeJson(before, this.#settings.fields, this.#user.userName, pair, {}, this.label));
+    const text = new Secret(
+      writeJson(before, this.#settings.fields, this.#user.userName, pair, {}, `${this.label} (AWSCURRENT)`),
+    );
     const version = randomUUID();
+    this.#described = undefined;
     const input = {
       SecretId: this.#name,
       SecretString: text.reveal(),
@@ -186,18 +196,17 @@ class SecretDestination implements Destination {
       "secretsmanager:PutSecretValue",
       this.#name,
       (options) => this.#client.send(new PutSecretValueCommand(input), options),
-      [pair.secretAccessKey, text],
+      [...secretsOf(this.#settings.fields, this.#user.userName, pair), text],
     );
     this.#version = { id: version, text };
     this.#staged = { id: pair.accessKeyId, version, beside };
-    this.#described = undefined;
   }
 
   /** A version without a stage is deprecated: Secrets Manager tidies it away. */
   async unstage(id: AccessKeyId): Promise<void> {
     const secret = await this.#describe();
     const version = secret === null ? null : versionWith(secret, "AWSPENDING");
-    if (secret === null || version === null || (await this.#read(secret, "AWSPENDING"))?.accessKeyId !== id) return;
+    if (secret === null || version === null || (await this.#keyIn(secret, "AWSPENDING"))?.accessKeyId !== id) return;
     await this.#moveStage("AWSPENDING", version, null);
   }
 
@@ -210,8 +219,15 @@ class SecretDestination implements Destination {
     }
     const staged = this.#staged;
     if (staged === null) throw new Error("staging left nothing staged");
-    await this.#moveStage("AWSCURRENT", staged.beside, staged.version);
     this.#staged = null;
+    try {
+      await this.#moveStage("AWSCURRENT", staged.beside, staged.version);
+    } catch (error) {
+      // A repeated move whose first answer was lost is refused: AWSCURRENT is where it was to go already.
+      const isRefused = error instanceof CallError && error.kind === "refused";
+      const secret = isRefused ? await this.#describe() : null;
+      if (secret === null || versionWith(secret, "AWSCURRENT") !== staged.version) throw error;
+    }
   }
 
   async #describe(): Promise<DescribeSecretCommandOutput | null> {
@@ -229,7 +245,38 @@ class SecretDestination implements Destination {
   }
 
   /** A first version is AWSCURRENT at once, whatever stage is asked for; so it is an empty one, and the key comes second. */
-  async #create(): Promise<DescribeSecretCommandOutput> {
+  async #prepare(): Promise<DescribeSecretCommandOutput> {
+    const before = this.#described === undefined ? await this.#describe() : this.#described;
+    if (before !== null && versionWith(before, "AWSCURRENT") !== null) return before;
+    this.#described = undefined;
+    await (before === null ? this.#create() : this.#putEmpty());
+    const secret = await this.#describe();
+    if (secret === null)
+      throw new CallError(
+        "unknown",
+        "secretsmanager:CreateSecret",
+        this.#name,
+        "NotSeenYet",
+        "the secret that was just created is not found",
+      );
+    return secret;
+  }
+
+  /** Terraform, for one, makes secrets without a version. As pending it overwrites no version that came in the meantime. */
+  async #putEmpty(): Promise<void> {
+    const input = { SecretId: this.#name, SecretString: "{}", VersionStages: ["AWSPENDING"] };
+    await call("secretsmanager:PutSecretValue", this.#name, (options) =>
+      this.#client.send(new PutSecretValueCommand(input), options),
+    );
+  }
+
+  #mustBeCreatable(): void {
+    if (isArn(this.#name))
+      throw new InvalidInput(`${this.label} does not exist`, "create it, or give its name in place of its ARN");
+  }
+
+  async #create(): Promise<void> {
+    this.#mustBeCreatable();
     const { kmsKeyId } = this.#settings;
     await call("secretsmanager:CreateSecret", this.#name, (options) =>
       this.#client.send(
@@ -242,16 +289,16 @@ class SecretDestination implements Destination {
         options,
       ),
     );
-    const secret = await this.#describe();
-    if (secret === null)
-      throw new CallError(
-        "unknown",
-        "secretsmanager:CreateSecret",
-        this.#name,
-        "NotSeenYet",
-        "the secret that was just created is not found",
-      );
-    return secret;
+  }
+
+  /** As {@link SecretDestination.#read} of a version that may be anybody's: null also where it holds no key that can be read. */
+  async #keyIn(secret: DescribeSecretCommandOutput, stage: string): Promise<KeyInDocument | null> {
+    try {
+      return await this.#read(secret, stage);
+    } catch (error) {
+      if (error instanceof InvalidInput) return null;
+      throw error;
+    }
   }
 
   async #read(secret: DescribeSecretCommandOutput, stage: string): Promise<KeyInDocument | null> {
@@ -275,6 +322,7 @@ class SecretDestination implements Destination {
   }
 
   async #moveStage(stage: string, from: string | null, to: string | null): Promise<void> {
+    this.#described = undefined;
     await call("secretsmanager:UpdateSecretVersionStage", this.#name, (options) =>
       this.#client.send(
         new UpdateSecretVersionStageCommand({
@@ -286,7 +334,6 @@ class SecretDestination implements Destination {
         options,
       ),
     );
-    this.#described = undefined;
   }
 }
 

@@ -10,20 +10,21 @@ import {
 } from "@aws-sdk/client-ssm";
 import { call, callOrAbsent } from "../aws/call.ts";
 import { regionalConfig } from "../aws/clients.ts";
-import { type AccessKeyId, isAccessKeyId, type User } from "../core/access-key.ts";
+import { type AccessKeyId, isAccessKeyId, type KeyPair, type User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Served } from "../core/observation.ts";
 import { type Statement, wildcard } from "../core/permissions.ts";
 import { Secret } from "../core/secret.ts";
 import { checkOptions, expandName, type Target } from "../core/target.ts";
 import { type Instant, instant } from "../core/time.ts";
-import { type Fields, isFieldOption, readFields } from "../documents/fields.ts";
+import { type Fields, isFieldOption, readFields, secretsOf } from "../documents/fields.ts";
 import { readJson, writeJson } from "../documents/json.ts";
-import type { Clock, Destination } from "../ports.ts";
+import { CallError, type Clock, type Destination } from "../ports.ts";
 import type { DestinationKind } from "./kind.ts";
 
 /** @see https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html for names, depth and length */
 const ALPHABET = /[A-Za-z0-9_.-]/;
+const RESERVED = /^\/(aws|ssm)/i;
 const DEEPEST = 15;
 const LONGEST = 900;
 const VERSIONS = 100;
@@ -32,6 +33,12 @@ const JSON_FIELDS = { AccessKeyId: "accessKeyId", SecretAccessKey: "secretAccess
 
 /** How the description of the secret's own parameter begins, where id and secret are two parameters. */
 const PAIRED = "Secret access key of ";
+
+/** What a value looks like, before there is a key. */
+const EXAMPLE: KeyPair = {
+  accessKeyId: "AKIAIOSFODNN7EXAMPLE" as AccessKeyId, // AWS's own example
+  secretAccessKey: new Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+};
 
 interface Settings {
   readonly template: string;
@@ -79,24 +86,16 @@ function readSettings(target: Target): Settings {
   );
   if (!name.startsWith("/") || name.endsWith("/"))
     throw new InvalidInput(`${text} names no parameter`, "for example ssm:/keys/{user}");
-  if (/^\/(aws|ssm)/i.test(name)) throw new InvalidInput(`${text}: names that begin with aws or ssm are AWS's own`);
+  if (RESERVED.test(name)) throw new InvalidInput(`${text}: names that begin with aws or ssm are AWS's own`);
   if (/[^A-Za-z0-9_.\-/{}]/.test(name) || name.includes("//"))
     throw new InvalidInput(`${text} is not a parameter's name`, "letters, digits and _.-/ only");
-  const split = options.get("split") ?? "no";
-  if (split !== "yes" && split !== "no") throw new InvalidInput(`${text}: split is yes or no`);
   const tier = options.get("tier") ?? null;
   if (tier !== null && tier !== "Standard" && tier !== "Advanced" && tier !== "Intelligent-Tiering") {
     throw new InvalidInput(`${text}: there is no tier ${tier}`, "Standard, Advanced or Intelligent-Tiering");
   }
   return {
     template: name,
-    split:
-      split === "no"
-        ? null
-        : {
-            id: options.get("accessKeyIdName") ?? "access-key-id",
-            secret: options.get("secretAccessKeyName") ?? "secret-access-key",
-          },
+    split: readSplit(target),
     fields: readFields(target, JSON_FIELDS),
     kmsKeyId: options.get("kmsKeyId") ?? null,
     tier,
@@ -104,12 +103,37 @@ function readSettings(target: Target): Settings {
   };
 }
 
+function readSplit({ options, text }: Target): Settings["split"] {
+  const split = options.get("split") ?? "no";
+  if (split !== "yes" && split !== "no") throw new InvalidInput(`${text}: split is yes or no`);
+  const stray = [...options.keys()].find((name) =>
+    split === "yes" ? isFieldOption(name) : /^(accessKeyId|secretAccessKey)Name$/.test(name),
+  );
+  if (stray !== undefined)
+    throw new InvalidInput(`${text}: ${stray} means nothing ${split === "yes" ? "with" : "without"} split=yes`);
+  if (split === "no") return null;
+  const id = options.get("accessKeyIdName") ?? "access-key-id";
+  const secret = options.get("secretAccessKeyName") ?? "secret-access-key";
+  const odd = [id, secret].find((each) => !/^[A-Za-z0-9_.-]+$/.test(each));
+  if (odd !== undefined)
+    throw new InvalidInput(
+      `${text}: "${odd}" is not the last part of a parameter's name`,
+      "letters, digits and _.- only",
+    );
+  if (id === secret) throw new InvalidInput(`${text}: id and secret would be the same parameter`);
+  return { id, secret };
+}
+
 function nameFor({ template, split }: Settings, user: User, account: string): string {
   const name = expandName(template, user, account, ALPHABET);
-  const depth = name.split("/").length - 1 + (split === null ? 0 : 1);
-  if (depth > DEEPEST)
-    throw new InvalidInput(`ssm:${name} is ${depth} levels deep`, `Parameter Store allows ${DEEPEST}`);
-  if (name.length > LONGEST) throw new InvalidInput(`ssm:${name} is too long a name for a parameter`);
+  if (name.endsWith("/")) throw new InvalidInput(`ssm:${name} names no parameter`, "end the target in {user}");
+  if (RESERVED.test(name)) throw new InvalidInput(`ssm:${name}: names that begin with aws or ssm are AWS's own`);
+  for (const each of split === null ? [name] : [`${name}/${split.id}`, `${name}/${split.secret}`]) {
+    const depth = each.split("/").length - 1;
+    if (depth > DEEPEST)
+      throw new InvalidInput(`ssm:${each} is ${depth} levels deep`, `Parameter Store allows ${DEEPEST}`);
+    if (each.length > LONGEST) throw new InvalidInput(`ssm:${each} is too long a name for a parameter`);
+  }
   return name;
 }
 
@@ -181,11 +205,24 @@ class ParameterStore {
     }
   }
 
+  /** As {@link ParameterStore.#newest}. Throws {@link InvalidInput} where the parameter would not take such a value. */
+  async look(name: string, value: string): Promise<ParameterHistory | null> {
+    const newest = await this.#newest(name);
+    const pattern = newest?.AllowedPattern ?? "";
+    if (pattern !== "" && !fits(pattern, value)) {
+      throw new InvalidInput(
+        `ssm:${name} allows only values of the pattern ${pattern}`,
+        "a key does not fit it: remove the pattern",
+      );
+    }
+    return newest;
+  }
+
   /**
    * What the newest version is besides its value; asked once, for nobody changes it every minute. `GetParameter` tells neither
-   * the KMS key nor the tier. Throws {@link InvalidInput} where the parameter would not take a key.
+   * the KMS key nor the tier. Throws {@link InvalidInput} where the parameter takes no other version.
    */
-  async look(name: string): Promise<ParameterHistory | null> {
+  async #newest(name: string): Promise<ParameterHistory | null> {
     const before = this.#looks.get(name);
     if (before !== undefined) return before;
     const versions = await this.history(name, false);
@@ -197,18 +234,12 @@ class ParameterStore {
       );
     }
     const newest = versions.at(-1) ?? null;
-    if (newest?.AllowedPattern !== undefined && newest.AllowedPattern !== "" && !fits(newest.AllowedPattern)) {
-      throw new InvalidInput(
-        `ssm:${name} allows only values of the pattern ${newest.AllowedPattern}`,
-        "a key does not fit it: remove the pattern",
-      );
-    }
     this.#looks.set(name, newest);
     return newest;
   }
 
   async put(name: string, value: string, secrets: readonly Secret[], description: string | null = null): Promise<void> {
-    const before = await this.look(name);
+    const before = await this.look(name, value);
     const type = before?.Type ?? "SecureString";
     const keyId = before?.KeyId ?? this.#settings.kmsKeyId;
     const tier = before?.Tier ?? this.#settings.tier;
@@ -230,11 +261,17 @@ class ParameterStore {
         ? {}
         : { AllowedPattern: before.AllowedPattern }),
     };
-    await call("ssm:PutParameter", name, (options) => this.#client.send(new PutParameterCommand(input), options), [
-      ...secrets,
-      new Secret(value),
-    ]);
     if (before === null) this.#looks.delete(name);
+    try {
+      await call("ssm:PutParameter", name, (options) => this.#client.send(new PutParameterCommand(input), options), [
+        ...secrets,
+        new Secret(value),
+      ]);
+    } catch (error) {
+      // A repeated put whose first answer was lost finds its own parameter.
+      const exists = error instanceof CallError && error.code === "ParameterAlreadyExists";
+      if (!exists || (await this.get(name, "String"))?.Value !== value) throw error;
+    }
   }
 
   writtenAt(parameter: Parameter | null): Instant | null {
@@ -243,11 +280,9 @@ class ParameterStore {
 }
 
 /** A pattern for some other kind of value would refuse ours only after the key was made. */
-function fits(pattern: string): boolean {
+function fits(pattern: string, value: string): boolean {
   try {
-    return new RegExp(pattern).test(
-      '{"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}',
-    );
+    return new RegExp(pattern).test(value);
   } catch {
     return true;
   }
@@ -257,16 +292,22 @@ function fits(pattern: string): boolean {
 function oneParameter(store: ParameterStore, { fields }: Settings, { userName }: User, name: string): Destination {
   const label = `ssm:${name}`;
   const parse = (value: string | undefined) => readJson(value ?? "", fields, label);
-  let hasBeenRead = false;
+  const print = (before: string | null, pair: KeyPair) => writeJson(before, fields, userName, pair, {}, label);
+  /** The value that was read last, so that `check` need not ask again. */
+  let last: Secret | null = null;
+  const get = async () => {
+    const parameter = await store.get(name);
+    last = new Secret(parameter?.Value ?? "");
+    return parameter;
+  };
   return {
     label,
     check: async () => {
-      if (!hasBeenRead) parse((await store.get(name))?.Value);
-      await store.look(name);
+      const before = last?.reveal() ?? (await get())?.Value ?? "";
+      await store.look(name, print(before, EXAMPLE));
     },
     read: async (): Promise<Served> => {
-      const parameter = await store.get(name);
-      hasBeenRead = true;
+      const parameter = await get();
       return { accessKeyId: parse(parameter?.Value).accessKeyId, writtenAt: store.writtenAt(parameter) };
     },
     readPast: async () => {
@@ -282,9 +323,8 @@ function oneParameter(store: ParameterStore, { fields }: Settings, { userName }:
     },
     deliver: async (pair) => {
       const before = await store.get(name);
-      await store.put(name, writeJson(before?.Value ?? null, fields, userName, pair, {}, label), [
-        pair.secretAccessKey,
-      ]);
+      await store.put(name, print(before?.Value ?? null, pair), secretsOf(fields, userName, pair));
+      last = null;
     },
   };
 }
@@ -327,8 +367,8 @@ function twoParameters(
     check: async () => {
       await store.get(idName, "String");
       await store.get(secretName);
-      await store.look(idName);
-      await store.look(secretName);
+      await store.look(idName, EXAMPLE.accessKeyId);
+      await store.look(secretName, EXAMPLE.secretAccessKey.reveal());
     },
     read: async () => {
       const { parameter, id } = await readId();
@@ -353,6 +393,7 @@ function twoParameters(
       return newest?.Value !== undefined && pairedWith(newest) === id ? new Secret(newest.Value) : null;
     },
     deliver: async (pair) => {
+      await store.look(idName, pair.accessKeyId); // what the second write would be refused for must be known before the first
       await store.put(
         secretName,
         pair.secretAccessKey.reveal(),

@@ -73,6 +73,14 @@ export function fillFields({ names, sesRegion }: Fields, userName: string, pair:
   );
 }
 
+/** What must not show when these fields are written: the secret, and what is derived from it. */
+export function secretsOf(fields: Fields, userName: string, pair: KeyPair): readonly Secret[] {
+  const derived = [...fillFields(fields, userName, pair)].filter(
+    ([name]) => fields.names.get(name) === "sesSmtpPassword",
+  );
+  return [pair.secretAccessKey, ...derived.map(([, value]) => new Secret(value))];
+}
+
 /** The key that a document names; null where it names none. */
 export function keyIdIn({ names }: Fields, document: (name: string) => unknown): AccessKeyId | null {
   for (const [name, value] of names) {

@@ -18,7 +18,7 @@ export function readJson(text: string, fields: Fields, where: string): KeyInDocu
   return { accessKeyId: keyIdIn(fields, lookUp), secretAccessKey: secretIn(fields, lookUp) };
 }
 
-/** The document with the key in its fields. What else stands in `before` (null: there is none yet) is kept. `constants` come first in a new one. */
+/** The document with the key in its fields. What else stands in `before` (null: there is none yet) is kept. `constants` come first in an empty one. */
 export function writeJson(
   before: string | null,
   fields: Fields,
@@ -27,7 +27,8 @@ export function writeJson(
   constants: JsonObject,
   where: string,
 ): string {
-  const document = before === null ? constants : parseObject(before, where);
+  const kept = before === null ? {} : parseObject(before, where);
+  const document = Object.keys(kept).length === 0 ? constants : kept;
   return JSON.stringify({ ...document, ...Object.fromEntries(fillFields(fields, userName, pair)) }, null, 2);
 }
 

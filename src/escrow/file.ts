@@ -1,11 +1,12 @@
-import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, chmod, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type AccessKeyId, isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { Secret } from "../core/secret.ts";
 import { checkOptions, decodeSegment, encodeSegment } from "../core/target.ts";
-import { isErrno, lookAt, replaceFile } from "../host/atomic-file.ts";
+import { isErrno, lookAt, removeTemporaries, replaceFile, syncFolder } from "../host/atomic-file.ts";
 import { stateFolder } from "../host/state-folder.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import type { EscrowKind } from "./kind.ts";
@@ -34,7 +35,7 @@ export const file: EscrowKind = {
             guarded(label, async () => {
               const entries: EscrowEntry[] = [];
               for (const name of userName === undefined ? await namesIn(folder) : [encodeSegment(userName, ALPHABET)]) {
-                const user = decodeSegment(name);
+                const user = decodeSegment(name, ALPHABET);
                 for (const id of user === null ? [] : await namesIn(join(folder, name))) {
                   if (user !== null && isAccessKeyId(id)) entries.push({ userName: user, accessKeyId: id });
                 }
@@ -66,25 +67,33 @@ export const file: EscrowKind = {
               return (await lookAt(place))?.isFile() === true ? new Secret(await readFile(place, "utf8")) : null;
             }),
 
-          clear: (userName, id) => guarded(label, () => rm(placeOf(userName, id), { force: true })),
+          clear: (userName, id) =>
+            guarded(label, async () => {
+              const place = placeOf(userName, id);
+              await rm(place, { force: true });
+              if ((await lookAt(dirname(place))) !== null) await removeTemporaries(place, 0);
+            }),
         };
       },
     };
   },
 };
 
+/** A folder that only its owner can enter, and that would survive a power cut. */
 async function makePrivate(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const first = (await mkdir(folder, { recursive: true, mode: 0o700 })) ?? `${folder}/`;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
   const found = await lookAt(folder);
   if (found === null || !found.isDirectory()) throw new InvalidInput(`the escrow ${folder} is not a folder`);
   if (process.platform !== "win32" && (found.mode & 0o077) !== 0) await chmod(folder, 0o700);
+  await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).toSorted();
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return []; // nothing there, or a file of somebody else's
     throw error;
   }
 }

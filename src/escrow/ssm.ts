@@ -16,6 +16,8 @@ import type { EscrowKind } from "./kind.ts";
 
 const ALPHABET = /[A-Za-z0-9_.-]/;
 const PREFIX = "/keyturn/escrow";
+/** Parameter Store allows 15 levels, and account, user and key come below. */
+const DEEPEST = 12;
 
 /** SecureStrings below `/keyturn/escrow/ACCOUNT/USER/`, one a key, written once and deleted when delivered. */
 export const ssm: EscrowKind = {
@@ -29,6 +31,8 @@ export const ssm: EscrowKind = {
         `for example ssm:${PREFIX}`,
       );
     }
+    if (prefix.split("/").length - 1 > DEEPEST)
+      throw new InvalidInput(`${target.text}: ${prefix} is too deep a folder`, `${DEEPEST} levels at most`);
     const kmsKeyId = target.options.get("kmsKeyId") ?? null;
     const region = target.options.get("region") ?? null;
     return {
@@ -83,7 +87,7 @@ export const ssm: EscrowKind = {
               );
               for (const { Name = "" } of page.Parameters ?? []) {
                 const [user, id, ...more] = Name.slice(folder.length + 1).split("/");
-                const decoded = user === undefined ? null : decodeSegment(user);
+                const decoded = user === undefined ? null : decodeSegment(user, ALPHABET);
                 if (decoded !== null && id !== undefined && more.length === 0 && isAccessKeyId(id))
                   entries.push({ userName: decoded, accessKeyId: id });
               }

@@ -1,8 +1,11 @@
 import { constants, type Stats } from "node:fs";
-import { copyFile, type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import type { Instant } from "../core/time.ts";
+
+/** After this long a temporary file is what a killed process left. */
+const ABANDONED_MS = 3_600_000;
 
 export interface FileOwnership {
   readonly mode: number;
@@ -23,6 +26,7 @@ export async function lookAt(path: string): Promise<Stats | null> {
 /**
  * Replaces a file as a whole: readers see the old text or the new, never a part, and never under wider permissions than
  * `like` (0600 where it is null). When it resolves, the text would survive a power cut. `modified` sets the file's date.
+ * A process that is killed on the way leaves its temporary file; a later replacement of the same file takes it away.
  */
 export async function replaceFile(
   path: string,
@@ -30,7 +34,7 @@ export async function replaceFile(
   like: FileOwnership | null,
   modified: Instant | null = null,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 80)}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString("hex")}.tmp`);
   try {
     const file = await open(
       temporary,
@@ -51,6 +55,22 @@ export async function replaceFile(
     throw error;
   }
   await syncFolder(dirname(path));
+  await removeTemporaries(path, ABANDONED_MS).catch(() => undefined); // the new file is there, tidy or not
+}
+
+/** Short enough for any name, whatever its characters. */
+const temporaryPrefix = (path: string): string => `.${basename(path).slice(0, 50)}.`;
+
+/** Removes what killed processes left of `path`, where it is older than this (0: all of it): it may hold a secret. */
+export async function removeTemporaries(path: string, olderThanMs: number): Promise<void> {
+  const prefix = temporaryPrefix(path);
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(prefix) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(prefix.length))) continue;
+    const temporary = join(dirname(path), name);
+    const found = await lookAt(temporary);
+    const isOld = found !== null && (olderThanMs === 0 || Date.now() - found.mtimeMs > olderThanMs);
+    if (isOld) await rm(temporary, { force: true });
+  }
 }
 
 async function takeOver(file: FileHandle, { mode, uid, gid }: FileOwnership): Promise<void> {
@@ -59,28 +79,8 @@ async function takeOver(file: FileHandle, { mode, uid, gid }: FileOwnership): Pr
   await file.chmod(mode & 0o777);
 }
 
-/** Keeps a copy of a file beside it, as a whole and no wider than the original. */
-export async function keepCopy(path: string, copy: string, like: FileOwnership): Promise<void> {
-  const temporary = `${copy}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    await (await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)).close();
-    await copyFile(path, temporary);
-    const file = await open(temporary, "r+");
-    try {
-      await takeOver(file, like);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, copy);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
 /** A rename is on disk only once its folder is. Windows cannot open a folder, and does not need to. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(folder, constants.O_RDONLY);
   try {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,10 +8,10 @@ import type { Liveness } from "../ports.ts";
 const DAY_MS = 86_400_000;
 
 /**
- * Proof of death by a local socket: each process that rotates listens on one, named after its runner, and the kernel stops
- * listening when the process dies, however it dies. A socket file that nobody answers to is a dead runner; no file at all
- * proves nothing (it may have run elsewhere). The folder is named after this boot of this kernel, so that a shared disk does
- * not make another machine's socket look dead.
+ * Proof of death by a local socket: each process that rotates listens on one, named after its runner, and leaves a file that
+ * says so. The kernel stops listening when the process ends, however it ends. So a runner with a file whose socket nobody
+ * answers at is dead; without a file nothing is proved (it may have run elsewhere). The folder is named after this boot of this
+ * kernel, so that a shared disk does not make another machine's runner look dead.
  */
 export function openRunnerLock(): Liveness {
   const runner = randomText(10);
@@ -22,23 +22,23 @@ export function openRunnerLock(): Liveness {
       if (!listening && folder !== null) {
         listening = true;
         sweep(folder);
-        listen(join(folder, `${runner}.sock`));
+        listen(folder, runner);
       }
       return `${runner}_${randomText(6)}`;
     },
     isDead: async (nonce) => {
       const owner = /^([a-z0-9]{10})_/.exec(nonce)?.[1];
       if (folder === null || owner === undefined || owner === runner) return false;
-      return refuses(join(folder, `${owner}.sock`));
+      return existsSync(join(folder, owner)) && refuses(join(folder, `${owner}.sock`));
     },
   };
 }
 
-function listen(path: string): void {
+function listen(folder: string, runner: string): void {
   const server = createServer((socket) => socket.destroy());
-  server.on("error", () => undefined); // without a socket nobody can prove this runner dead: they wait out the lease
-  server.listen(path).unref();
-  process.once("exit", () => rmSync(path, { force: true }));
+  // Without socket and file nobody can prove this runner dead: they wait out the lease.
+  server.on("error", () => undefined);
+  server.listen(join(folder, `${runner}.sock`), () => writeFileSync(join(folder, runner), "")).unref();
 }
 
 const randomText = (length: number): string =>
@@ -66,7 +66,7 @@ function bootId(): string {
   }
 }
 
-/** True only where there is a socket and nobody listens on it. */
+/** True only where nobody can be listening: the socket is gone, or nobody accepts at it. */
 function refuses(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
@@ -76,11 +76,13 @@ function refuses(path: string): Promise<boolean> {
     };
     socket.setTimeout(2_000, () => answer(false));
     socket.once("connect", () => answer(false));
-    socket.once("error", (error: NodeJS.ErrnoException) => answer(error.code === "ECONNREFUSED"));
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      answer(error.code === "ECONNREFUSED" || error.code === "ENOENT"),
+    );
   });
 }
 
-/** Sockets of runners that died long ago prove nothing that anybody still asks. */
+/** Files of runners that died long ago prove nothing that anybody still asks. */
 function sweep(folder: string): void {
   try {
     for (const name of readdirSync(folder)) {

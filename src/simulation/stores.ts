@@ -2,7 +2,7 @@ import type { AccessKeyId, KeyPair } from "../core/access-key.ts";
 import type { Past, Served } from "../core/observation.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Instant } from "../core/time.ts";
-import type { Clock, Destination, Escrow, EscrowEntry, Liveness } from "../ports.ts";
+import { CallError, type Clock, type Destination, type Escrow, type EscrowEntry, type Liveness } from "../ports.ts";
 import type { Interceptor } from "./account.ts";
 
 const plain: Interceptor = async (_action, _resource, effect) => effect();
@@ -108,8 +108,10 @@ export class SimulatedEscrow implements Escrow {
 
   put(userName: string, { accessKeyId, secretAccessKey }: KeyPair): Promise<void> {
     return this.intercept("put", this.label, () => {
-      if (this.#index(userName, accessKeyId) < 0)
-        this.#entries.push({ userName, accessKeyId, secret: secretAccessKey });
+      const there = this.#entries[this.#index(userName, accessKeyId)];
+      if (there === undefined) this.#entries.push({ userName, accessKeyId, secret: secretAccessKey });
+      else if (there.secret.reveal() !== secretAccessKey.reveal())
+        throw new CallError("refused", "put", this.label, "Exists", "there is another secret for this key");
     });
   }
 

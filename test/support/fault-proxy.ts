@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 
@@ -28,6 +28,10 @@ export interface FaultProxy {
   before: (call: Call) => Fault | Promise<Fault>;
   /** Runs when a call has taken effect, before its answer is passed back. */
   after: (call: Call) => void | Promise<void>;
+  /** Hears every answer. */
+  overhear: (body: string) => void;
+  /** Changes the body of an answer. */
+  rewrite: (call: Call, body: string) => string;
   latencyMs: number;
   counts(): Readonly<Record<string, number>>;
   reset(): void;
@@ -39,6 +43,7 @@ const PASS: Fault = { kind: "pass" };
 /** A proxy in front of the emulator, on a free port of the loopback interface, that loses, refuses and delays what it is told to. */
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   const target = new URL(upstream);
+  const connections = new Agent({ keepAlive: true, maxSockets: 64 });
   const server = createServer((incoming, outgoing) => {
     handle(incoming, outgoing).catch((error: unknown) => {
       if (!outgoing.headersSent) outgoing.writeHead(502);
@@ -60,8 +65,10 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     await proxy.after(call);
     if (fault.kind === "lose-reply") return void outgoing.socket?.destroy();
     if (fault.kind === "error") return refuse(outgoing, incoming, fault);
-    outgoing.writeHead(answer.status, answer.headers);
-    outgoing.end(answer.body);
+    proxy.overhear(answer.body.toString());
+    const rewritten = Buffer.from(proxy.rewrite(call, answer.body.toString()));
+    outgoing.writeHead(answer.status, { ...answer.headers, "content-length": String(rewritten.length) });
+    outgoing.end(rewritten);
   }
 
   function forward(incoming: IncomingMessage, body: Buffer) {
@@ -74,7 +81,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
             method: incoming.method,
             path: incoming.url,
             headers: incoming.headers,
-            agent: false,
+            agent: connections,
           },
           (answer) => {
             readAll(answer).then((bytes) => {
@@ -99,6 +106,8 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     calls: [],
     before: () => PASS,
     after: () => undefined,
+    overhear: () => undefined,
+    rewrite: (_call, body) => body,
     latencyMs: 0,
     counts: () => {
       const counts: Record<string, number> = {};
@@ -109,12 +118,15 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       proxy.calls.length = 0;
       proxy.before = () => PASS;
       proxy.after = () => undefined;
+      proxy.overhear = () => undefined;
+      proxy.rewrite = (_call, body) => body;
       proxy.latencyMs = 0;
     },
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        connections.destroy();
       }),
   };
   return proxy;

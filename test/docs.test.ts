@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { reasons } from "../src/core/reasons.ts";
+import { keyturn } from "./support/cli.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const read = (name: string) => readFileSync(join(ROOT, name), "utf8");
+const pages = [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+describe("the documentation", () => {
+  it("explains every reason code in the code's own words, and no other", () => {
+    const page = read("docs/reasons.md");
+    for (const [code, meaning] of Object.entries(reasons)) expect(page).toContain(`### \`${code}\`\n\n${meaning}\n\n`);
+    expect([...page.matchAll(/^### `(.*)`$/gm)].map(([, code]) => code).toSorted()).toEqual(
+      Object.keys(reasons).toSorted(),
+    );
+  });
+
+  it("has no link into nowhere", () => {
+    const broken = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)#\s]+)(#[^)]*)?\)/g)].flatMap(([, target = ""]) =>
+        /^https?:/.test(target) || existsSync(join(ROOT, dirname(page), target)) ? [] : [`${page}: ${target}`],
+      ),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it("shows only commands and flags that exist", { timeout: 120_000 }, async () => {
+    const typed = pages.flatMap((page) =>
+      [...read(page).matchAll(/(?:^|`)(?:\$ )?(keyturn [a-z][^`#\n]*)/gm)].map(([, command]) => ({
+        page,
+        words: (command ?? "").trim().split(/\s+/).slice(1),
+      })),
+    );
+    expect(typed.length).toBeGreaterThan(10);
+    const helps = new Map<string, string>();
+    for (const { page, words } of typed) {
+      const name = words[0] ?? "";
+      if (!helps.has(name))
+        helps.set(name, (await keyturn(name === "audit" ? ["audit", "verify", "--help"] : [name, "--help"])).stdout);
+      const help = helps.get(name) ?? "";
+      expect(help, `${page}: keyturn ${words.join(" ")}`).toContain("Usage: keyturn");
+      for (const flag of words.filter((word) => /^--[a-z]/.test(word)))
+        expect(help, `${page}: keyturn ${words.join(" ")}`).toContain(flag.replace(/[=,;:.]+.*$/, ""));
+    }
+  });
+});
