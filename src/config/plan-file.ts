@@ -12,13 +12,16 @@ const step = z.object({
   accessKeyIds: z.array(z.string().regex(/^\w{16,128}$/)).max(20),
 });
 
+/** What messages quote: nothing that a terminal would act on. */
+const quotable = z.string().regex(/^[ -~]{0,64}$/);
+
 /** What is read of a plan: who and which keys. Targets, policy and reasons are never taken from it. */
 const planFile = z.object({
   schema: z.literal("keyturn/plan/v1"),
-  keyturn: z.string(),
+  keyturn: quotable,
   account: z.string().regex(/^\d{12}$/),
   settings: z.string(),
-  startedAt: z.string(),
+  startedAt: quotable,
   users: z.array(z.object({ userName: z.string(), planned: z.array(step).max(10) })),
 });
 

@@ -54,12 +54,10 @@ function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap 
       case "denied":
         return blocked("read-denied", `${gap.reading.action} on ${gap.reading.resource} is denied`, ["policy"]);
       case "unusable":
-        return blocked(
-          "destination-unusable",
-          gap.reading.message,
-          null,
-          gap.reading.hint === null ? null : { what: gap.reading.hint, at: null },
-        );
+        return blocked("destination-unusable", gap.reading.message, null, {
+          what: gap.reading.hint ?? "put it right there, or give another target",
+          at: null,
+        });
       case "failed":
         return still("unknown", "read-failed", `${gap.reading.action} failed: ${gap.reading.message}`, {
           what: "the next run asks again",
@@ -106,17 +104,19 @@ function ownKey(facts: Facts, { action }: Verdict): Verdict | null {
   const touches =
     action.kind === "rotate" || ("key" in action && action.key === signedBy && action.kind !== "mark-delivered");
   if (!touches) return null;
-  return blocked(
-    "own-key",
-    `this run is signed with ${signedBy}, a key of ${facts.userName}; run it with another identity, such as a role`,
-    null,
-  );
+  return blocked("own-key", `this run is signed with ${signedBy}, a key of ${facts.userName}`, null, {
+    what: "run it with another identity, such as a role",
+    at: null,
+  });
 }
 
-/** Nothing is made or retired for a user of whom this run does not know where its keys are served. */
+/**
+ * Nothing is made, retired or removed for a user of whom this run does not know where its keys are served: what looks like
+ * an orphan may be in use at a destination that an earlier run was given.
+ */
 function homeless(facts: Facts, { action, sentence }: Verdict): Verdict | null {
   if (!facts.terms.needsDestination || facts.seen.destinations.length > 0) return null;
-  if (action === null || action.kind === "remove-orphan" || action.kind === "clear-escrow") return null;
+  if (action === null || action.kind === "clear-escrow") return null;
   return blocked("no-destination", `${sentence}, but no destination is given`, [
     "run",
     "--user",

@@ -56,7 +56,8 @@ export function retirementGate(facts: Facts, handover: Handover): Gate {
     }
     case "idle": {
       const remind = later(since, rule.remindAfter);
-      if (rule.atLatest !== "never" && facts.now >= later(since, rule.atLatest)) {
+      const lastDate = rule.atLatest === "never" ? null : later(since, rule.atLatest);
+      if (rule.atLatest !== "never" && lastDate !== null && facts.now >= lastDate) {
         return opened(
           "at-latest",
           `${predecessor.accessKeyId} has had ${roundDuration(rule.atLatest)} since the delivery`,
@@ -65,7 +66,10 @@ export function retirementGate(facts: Facts, handover: Handover): Gate {
       const use = facts.usedByOthers(successor);
       if (use === null || use.at <= since) return unusedYet(facts, successor, since, remind);
       const quietFrom = later(quietSince(facts, handover), milliseconds(rule.for + LAST_USE_LAG));
-      if (facts.now < quietFrom) return inUse(facts, predecessor, quietFrom, remind);
+      if (facts.now < quietFrom) {
+        const next = lastDate !== null && lastDate < quietFrom ? lastDate : quietFrom;
+        return inUse(facts, predecessor, next, remind);
+      }
       return opened(
         "superseded",
         `${successor.accessKeyId} is in use and ${predecessor.accessKeyId} has been quiet for ${roundDuration(rule.for)}`,

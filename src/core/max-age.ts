@@ -1,6 +1,6 @@
-import { LAST_USE_LAG } from "./facts.ts";
+import { LAST_USE_LAG, LEASE, TURN } from "./facts.ts";
 import { InvalidInput } from "./invalid-input.ts";
-import type { Policy } from "./policy.ts";
+import type { DeleteRule, Policy } from "./policy.ts";
 import { type Duration, formatDuration, milliseconds } from "./time.ts";
 
 export interface AgePlan {
@@ -12,46 +12,82 @@ export interface AgePlan {
 
 /**
  * Derives `rotateAfter` from a limit on the age of any Active key. A key is older than `rotateAfter` by up to one interval
- * between runs when its successor is made, then waits for the policy's retirement, and again for a run.
- * Throws {@link InvalidInput} where the policy's own waiting times leave no room below the limit.
+ * between runs when its successor is made, then waits for the policy's retirement, and again for a run. Turns take time too.
+ * Throws {@link InvalidInput} where the policy's own waiting times leave no room below the limit: an old key must be gone
+ * before its successor can be replaced.
  */
 export function planForMaxAge(limit: Duration, policy: Policy, runEvery: Duration): AgePlan {
-  const { wait, waits, periods } = retirement(policy);
-  const left = limit - wait - 2 * runEvery;
-  const rotateAfter = Math.floor(left / periods / 60_000) * 60_000;
-  if (rotateAfter <= 0) {
+  const kept = retirement(policy);
+  const run = runEvery + TURN;
+  // As long as the record of the step before is younger than the lease, every run waits.
+  const wait = Math.max(kept.wait, LEASE);
+  const rotateAfter = Math.floor((limit - wait - 2 * run) / kept.periods / 60_000) * 60_000;
+  const slotFreeAfter = wait + run + (kept.retention === null ? 0 : Math.max(kept.retention, LEASE) + run);
+  if (rotateAfter <= 0 || slotFreeAfter + wait + run > limit) {
+    const then = kept.retention === null ? "" : `, then Inactive for ${formatDuration(milliseconds(kept.retention))}`;
     throw new InvalidInput(
-      `no key can stay below ${formatDuration(limit)}: the policy keeps an old key for ${formatDuration(milliseconds(wait))}, and a run comes every ${formatDuration(runEvery)}`,
+      `no key can stay below ${formatDuration(limit)}: the policy keeps an old key for ${formatDuration(milliseconds(kept.wait))}${then}, and a run comes every ${formatDuration(runEvery)}`,
       "raise the limit, run more often, or shorten the time that old keys are kept",
     );
   }
-  return { rotateAfter: milliseconds(rotateAfter), waits };
+  return { rotateAfter: milliseconds(rotateAfter), waits: kept.waits };
 }
 
-/** How long a predecessor stays Active at the least, and for how many periods of rotation. */
-function retirement({ deactivate, delete: remove }: Policy): {
-  wait: number;
-  waits: boolean;
-  periods: 1 | 2;
-} {
+interface Retirement {
+  /** How long a predecessor stays Active at the least. */
+  readonly wait: number;
+  /** Somebody must do something besides. */
+  readonly waits: boolean;
+  /** For how many periods of rotation a key is Active. */
+  readonly periods: 1 | 2;
+  /** How long it then fills its slot Inactive; null where it is deleted while it is Active. */
+  readonly retention: number | null;
+}
+
+function retirement({ deactivate, delete: remove }: Policy): Retirement {
   switch (deactivate.when) {
     case "delivered":
-      return { wait: 0, waits: false, periods: 1 };
+      return { wait: 0, waits: false, periods: 1, retention: retentionOf(remove) };
     case "after":
-      return { wait: deactivate.after, waits: false, periods: 1 };
+      return { wait: deactivate.after, waits: false, periods: 1, retention: retentionOf(remove) };
     case "superseded":
-      return { wait: LAST_USE_LAG, waits: true, periods: 1 };
+      return { wait: LAST_USE_LAG, waits: true, periods: 1, retention: retentionOf(remove) };
     case "idle":
-      if (deactivate.atLatest !== "never") return { wait: deactivate.atLatest, waits: false, periods: 1 };
-      return { wait: deactivate.for + LAST_USE_LAG, waits: true, periods: 1 };
+      return deactivate.atLatest === "never"
+        ? { wait: deactivate.for + LAST_USE_LAG, waits: true, periods: 1, retention: retentionOf(remove) }
+        : { wait: deactivate.atLatest, waits: false, periods: 1, retention: retentionOf(remove) };
     case "never":
       switch (remove.when) {
         case "never":
           throw new InvalidInput("the policy keeps old keys Active for ever", "let it deactivate or delete them");
         case "after":
-          return { wait: Math.max(remove.after, remove.quiet + LAST_USE_LAG), waits: true, periods: 1 };
+          return {
+            wait: Math.max(remove.after, remove.quiet + LAST_USE_LAG),
+            waits: true,
+            periods: 1,
+            retention: null,
+          };
         case "next-rotation":
-          return { wait: Math.max(remove.overlap, remove.quiet + LAST_USE_LAG), waits: true, periods: 2 };
+          return {
+            wait: Math.max(remove.overlap, remove.quiet + LAST_USE_LAG),
+            waits: true,
+            periods: 2,
+            retention: null,
+          };
       }
+  }
+}
+
+function retentionOf(remove: DeleteRule): number {
+  switch (remove.when) {
+    case "after":
+      return remove.after;
+    case "next-rotation":
+      return remove.overlap;
+    case "never":
+      throw new InvalidInput(
+        "the policy never deletes old keys, so that the slot for a next successor is never free",
+        "let it delete them after a time",
+      );
   }
 }

@@ -9,9 +9,12 @@ import type { Instant } from "./time.ts";
 /** Stands for a key that does not exist yet. */
 export const FUTURE_KEY = "FUTUREACCESSKEY0" as AccessKeyId; // of valid form, and no id of AWS's
 
-/** A step that only makes room, or only writes the record, is followed at once by the next; this bounds how often. */
+/**
+ * A step that only makes room, or only tidies up, is followed at once by the next; this bounds how often. One that writes the
+ * record is not: as long as the record is younger than the lease, every run waits, the one that wrote it too.
+ */
 export const STEPS_PER_RUN = 3;
-const LEADS_ON: readonly Action["kind"][] = ["delete", "remove-orphan", "mark-delivered", "clear-escrow"];
+const LEADS_ON: readonly Action["kind"][] = ["delete", "remove-orphan", "clear-escrow"];
 
 /** The steps that one run takes for a user, as far as they can be told beforehand: the decision's own, and what it leads on to. */
 export function stepsAhead(seen: Observation, terms: Terms, decision: UserDecision, now: Instant): readonly Action[] {

@@ -107,12 +107,13 @@ const shortened = (ref: KeyRef): KeyRef => (ref.startsWith(".") ? ref : `.${ref.
 export const refersTo = (ref: KeyRef, id: AccessKeyId): boolean =>
   ref.startsWith(".") ? id.endsWith(ref.slice(1)) : ref === id;
 
-/** The keys that `refs` name, in the order of `refs`; a name that fits two keys names neither. */
+/** The keys that `refs` name, each once, in the order of `refs`; a name that fits two keys names neither. */
 export function named(refs: readonly KeyRef[], keys: readonly AccessKey[]): readonly AccessKey[] {
-  return refs.flatMap((ref) => {
+  const found = refs.flatMap((ref) => {
     const fits = keys.filter((key) => refersTo(ref, key.accessKeyId));
     return fits.length === 1 ? fits : [];
   });
+  return [...new Set(found)];
 }
 
 /** Whether some name among `refs` could mean this key. */

@@ -49,10 +49,10 @@ function orphan(facts: Facts, key: AccessKey): Verdict {
 
 /** A delivery to a destination that cannot be read back was under way. */
 export function afterDelivering(facts: Facts, record: Delivering): Verdict | null {
-  const key = facts.keys.find((each) => refersTo(record.new, each.accessKeyId));
+  const [key] = named([record.new], facts.keys);
   if (key === undefined) return null;
   if (key.status !== "Active") return successorInactive(facts, key);
-  const older = named(record.known, facts.keys);
+  const older = named(record.known, facts.keys).filter((each) => each !== key);
   if (facts.holdsSecret(key.accessKeyId)) return resume(facts, key, older);
   if (facts.inHistory(key.accessKeyId)) return rolledBack(facts, key);
   if (facts.writeOnly() === 0) return facts.usedByOthers(key) === null ? orphan(facts, key) : null;
@@ -71,8 +71,9 @@ export function afterDelivering(facts: Facts, record: Delivering): Verdict | nul
 }
 
 export function afterDelivered(facts: Facts, record: Delivered | Retiring): Verdict | null {
-  const successor = facts.keys.find((key) => record.new !== null && refersTo(record.new, key.accessKeyId)) ?? null;
-  const old = named(record.old, facts.keys);
+  const successor = record.new === null ? null : (named([record.new], facts.keys)[0] ?? null);
+  // Anybody may have written the tag: a key that is named as its own predecessor is none.
+  const old = named(record.old, facts.keys).filter((key) => key !== successor);
   const leftover = facts.escrowed().find((id) => record.new !== null && refersTo(record.new, id));
   if (old.length === 0 || (record.new !== null && successor === null))
     return leftover === undefined ? null : clearEscrow(leftover);

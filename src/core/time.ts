@@ -40,7 +40,8 @@ export const age = (then: Instant, now: Instant): Duration => milliseconds(Math.
 export const latest = (first: Instant, ...others: readonly (Instant | null)[]): Instant =>
   others.reduce<Instant>((best, other) => (other !== null && other > best ? other : best), first);
 
-const SHORT = /^(\d+(?:\.\d+)?)\s*(w|d|h|m|s)$/i;
+/** In any case but for minutes: a capital M means months to many, and three minutes are no three months. */
+const SHORT = /^(\d+(?:\.\d+)?)\s*([WDHS]|[wdhms])$/;
 const ISO = /^P(?:(\d+)W|(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?)$/i;
 
 /**
@@ -71,7 +72,7 @@ export function parseDuration(text: string): Duration {
 
 function durationHint(text: string): string {
   if (/^\d+$/.test(text)) return `add a unit: ${text}d for days, ${text}h for hours`;
-  if (/^P\d+[YM]|^\d+\s*(y|mo|month|year)/i.test(text))
+  if (/^P\d+[YM]|^\d+(\.\d+)?\s*(y|mo|m$)/i.test(text))
     return "months and years have no fixed length; write days, as in 90d";
   return "write it as 90d, 36h, 30m or 15s, or as ISO 8601: P90D, PT36H";
 }

@@ -4,7 +4,17 @@ import type { Facts } from "./facts.ts";
 import { retirementGate } from "./gates.ts";
 import { expiredInactive, inactiveNotOurs } from "./inactive-keys.ts";
 import { formatDay, roundDuration } from "./time.ts";
-import { act, blocked, deactivate, markDelivered, resume, rotate, shutGate, still } from "./verdicts.ts";
+import {
+  act,
+  anothersTarget,
+  blocked,
+  deactivate,
+  markDelivered,
+  resume,
+  rotate,
+  shutGate,
+  still,
+} from "./verdicts.ts";
 
 /*
  * The rows of the decision table for a user without a record, or with one that says nothing about the keys that are there.
@@ -78,23 +88,16 @@ function withOneActiveKey(facts: Facts, key: AccessKey): Verdict {
   return rotate(facts, "due", `${key.accessKeyId} is ${roundDuration(facts.ageOf(key))} old`);
 }
 
-/** A destination serves a key that this user does not have, and nothing says that it ever was this user's. */
+/** A destination serves a key of another user, or one of which nothing says that it ever was this user's. */
 function strangerServed(facts: Facts): Verdict | null {
-  const stranger = facts.strangers().find((id) => !facts.wasOurs(id));
-  if (stranger === undefined) return null;
-  const owner = facts.ownerOf(stranger);
-  if (owner !== null && owner !== facts.userName) {
-    return blocked("target-of-another-user", `the target serves ${stranger}, a key of ${owner}`, null, {
-      what: `give ${facts.userName} a target of its own`,
-      at: null,
-    });
-  }
-  if (facts.terms.asked) return null;
-  return blocked(
-    "target-serves-unknown-key",
-    `the target serves ${stranger}, which is not a key of ${facts.userName}`,
-    ["rotate", facts.userName],
-  );
+  const another = anothersTarget(facts);
+  if (another !== null) return another;
+  const unknown = facts.strangers().find((id) => !facts.wasOurs(id));
+  if (unknown === undefined || facts.terms.asked) return null;
+  return blocked("target-serves-unknown-key", `the target serves ${unknown}, which is not a key of ${facts.userName}`, [
+    "rotate",
+    facts.userName,
+  ]);
 }
 
 function unusedKey(facts: Facts, key: AccessKey): Verdict {
@@ -105,7 +108,7 @@ function unusedKey(facts: Facts, key: AccessKey): Verdict {
     `${key.accessKeyId} is ${roundDuration(facts.ageOf(key))} old and ${since}`,
     ["retire", facts.userName, key.accessKeyId],
     {
-      what: `or, if somebody still needs it, keyturn rotate ${facts.userName}`,
+      what: "or, where somebody still needs it: keyturn rotate USER",
       at: null,
     },
   );

@@ -45,11 +45,29 @@ export const markDelivered = (
     { what: "the old key waits for its successor to take over", at: null },
   );
 
+/**
+ * A destination serves a key of another user: that is never overwritten, whatever record or escrow say. All destinations are
+ * looked at, for a rotation and a resumed delivery write to each of them.
+ */
+export function anothersTarget(facts: Facts): Verdict | null {
+  for (const stranger of facts.strangers()) {
+    const owner = facts.ownerOf(stranger);
+    if (owner === null || owner === facts.userName) continue;
+    return blocked("target-of-another-user", `the target serves ${stranger}, a key of ${owner}`, null, {
+      what: `give ${facts.userName} a target of its own`,
+      at: null,
+    });
+  }
+  return null;
+}
+
 /** A successor is made, where there is room for it: IAM would refuse a third key, Inactive ones counted. */
 export function rotate(facts: Facts, code: ReasonCode, sentence: string): Verdict {
   const there = facts.keys.map((key) => key.accessKeyId);
   if (there.length >= KEYS_PER_USER) return noFreeSlot(facts, sentence);
-  return act(code, sentence, { kind: "rotate", known: [...there, ...facts.strangers()] }, null);
+  return (
+    anothersTarget(facts) ?? act(code, sentence, { kind: "rotate", known: [...there, ...facts.strangers()] }, null)
+  );
 }
 
 function noFreeSlot(facts: Facts, sentence: string): Verdict {
@@ -60,6 +78,7 @@ function noFreeSlot(facts: Facts, sentence: string): Verdict {
     "no-free-slot",
     `${sentence}, but ${filler.accessKeyId} (${filler.status}) fills the other slot`,
     command,
+    { what: `it goes on when ${filler.accessKeyId} is gone`, at: null },
   );
 }
 
@@ -69,11 +88,14 @@ export function resume(facts: Facts, key: AccessKey, older: readonly AccessKey[]
     key: key.accessKeyId,
     known: older.filter((each) => each !== key).map((each) => each.accessKeyId),
   };
-  return act(
-    "unfinished",
-    `${key.accessKeyId} was created for ${facts.userName} and its secret is safe, but not delivered everywhere`,
-    action,
-    null,
+  return (
+    anothersTarget(facts) ??
+    act(
+      "unfinished",
+      `${key.accessKeyId} was created for ${facts.userName} and its secret is safe, but not delivered everywhere`,
+      action,
+      null,
+    )
   );
 }
 

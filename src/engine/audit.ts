@@ -105,6 +105,8 @@ export function verifyAudit(text: string): AuditFinding {
     const { hash, ...body } = entry;
     const state = runs.get(entry.run) ?? { lines: 0, head: genesis(entry.run), complete: false };
     if (hashOf(body) !== hash) return broken("its content does not fit its hash: it was changed");
+    if (JSON.stringify({ ...body, hash }) !== line)
+      return broken("it is not written as keyturn writes it: it was changed");
     if (entry.seq !== state.lines)
       return broken(
         `line ${state.lines} of run ${entry.run} should stand here, and line ${entry.seq} does: lines are missing, doubled or in another order`,

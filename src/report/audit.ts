@@ -24,7 +24,7 @@ export function auditText(file: string, { runs, broken }: Finding, head: string 
   const known = head !== null && runs.some((run) => run.head === head);
   const verdict =
     broken !== null
-      ? paint("red", `BROKEN at line ${broken.line}: ${broken.why}`)
+      ? paint("red", `BROKEN at line ${broken.line}: ${plain(broken.why)}`)
       : paint("green", `The chain of ${plural(runs.length, "run")} holds.`);
   return [
     paint("bold", plain(file)),

@@ -68,7 +68,8 @@ function keyJson({ accessKeyId, status, createDate, lastUse, role, code, sentenc
   };
 }
 
-const nextJson = (next: NextStep | null) =>
+/** A next step as every document names it. */
+export const nextJson = (next: NextStep | null) =>
   next === null ? null : { what: next.what, at: next.at === null ? null : formatInstant(next.at) };
 
 /** An action as plans and results name it. */

@@ -2,10 +2,9 @@ import type { UserDecision } from "../core/decision.ts";
 import type { Observation } from "../core/observation.ts";
 import { parseRecord } from "../core/record.ts";
 import { age, formatInstant, type Instant, roundDuration } from "../core/time.ts";
-import type { DocumentHead } from "./document.ts";
-import type { Setting } from "./text.ts";
+import { type DocumentHead, nextJson } from "./document.ts";
 import { plain } from "./table.ts";
-import { actionWords, commandLine, whenWords } from "./words.ts";
+import { actionWords, commandLine, type Setting, whenWords } from "./words.ts";
 
 /** One step of a user, out of an audit file. */
 export interface StoryLine {
@@ -29,15 +28,14 @@ export function statusText(
       found === undefined
         ? ""
         : `${found.status}, ${roundDuration(age(found.createDate, now))} old, ${useWords(seen, key.accessKeyId, now)}`;
-    return [`  ${key.accessKeyId}  ${key.role}: ${facts}`, paint("dim", `    ${plain(key.sentence)}`)];
+    return [plain(`  ${key.accessKeyId}  ${key.role}: ${facts}`), paint("dim", `    ${plain(key.sentence)}`)];
   });
   const destinations = seen.destinations.map((each) => `  ${plain(each.label)}  ${servedWords(each)}`);
-  const told = story.map(
-    (line) =>
-      `  ${line.when}  ${plain(`${line.step} ${line.outcome}${line.keys.length === 0 ? "" : ` ${line.keys.join(", ")}`}`)}`,
+  const told = story.map(({ when, step, outcome, keys: named }) =>
+    plain(`  ${when}  ${step} ${outcome}${named.length === 0 ? "" : ` ${named.join(", ")}`}`),
   );
   return [
-    paint("bold", `${seen.user.userName} (${seen.user.arn})`),
+    paint("bold", plain(`${seen.user.userName} (${seen.user.arn})`)),
     "",
     ...section("So far", [`  ${recordWords(seen, now)}`, ...told]),
     ...section("Keys", keys),
@@ -117,15 +115,9 @@ export function statusDocument(
     code: decision.code,
     sentence: decision.sentence,
     action: decision.action,
-    next:
-      decision.next === null
-        ? null
-        : {
-            what: decision.next.what,
-            at: decision.next.at === null ? null : formatInstant(decision.next.at),
-          },
+    next: nextJson(decision.next),
     command: decision.command === null ? null : commandLine(decision.command),
-    keys: decision.keys,
+    keys: decision.keys.map((key) => ({ ...key, next: nextJson(key.next) })),
     destinations: seen.destinations.map(({ label, readable, served }) => ({
       label,
       readable,

@@ -28,7 +28,12 @@ function print({ text, style }: Cell, width: number, paint: Paint): string {
   return `${style === undefined ? text : paint(style, text)}${padding}`;
 }
 
-const widthOf = (text: string): number => [...text].length;
+/** Letters of East Asia and most emoji take two columns of a terminal, marks on a letter none. */
+const WIDE =
+  /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\p{Emoji_Presentation}]/u;
+
+const widthOf = (text: string): number =>
+  [...text].reduce((width, character) => width + (/\p{M}/u.test(character) ? 0 : WIDE.test(character) ? 2 : 1), 0);
 
 const readable = (cell: Cell): Cell => ({ ...cell, text: plain(cell.text) });
 

@@ -1,26 +1,18 @@
 import type { KeyReport, UserReport } from "../core/result.ts";
 import { age, formatDay, formatDuration, type Instant, later, roundDuration, type Duration } from "../core/time.ts";
 import { type Cell, type Paint, plain, table } from "./table.ts";
-import { actionWords, doneWord, list, of, outcomeStyle, plural, summarize, whenWords } from "./words.ts";
-
-/** What the reports for people need besides the users. */
-export interface Setting {
-  readonly account: string;
-  readonly now: Instant;
-  readonly paint: Paint;
-  /** Flags of this invocation that the commands printed need too. */
-  readonly flags: readonly string[];
-}
+import { actionWords, doneWord, list, of, outcomeStyle, plural, type Setting, summarize, whenWords } from "./words.ts";
 
 /** The inventory: a line a key. */
-export function scanText(reports: readonly UserReport[], { account, now, paint, flags }: Setting): string {
+export function scanText(reports: readonly UserReport[], setting: Setting): string {
+  const { account, now, paint } = setting;
   const rows = reports.flatMap((report) => keyRows(report, now));
   const heading = paint("bold", `${plural(reports.length, "user")} in account ${account}`);
   return paragraphs([
     heading,
     table(["USER", "ACCESS KEY ID", "STATUS", "AGE", "LAST USED", "STATE", "NEXT"], rows, paint),
-    list("Needs a person", of(reports, "blocked"), flags, now, paint),
-    list("Could not be read", of(reports, "failed"), flags, now, paint),
+    list("Needs a person", of(reports, "blocked"), setting),
+    list("Could not be read", of(reports, "failed"), setting),
     countsLine(reports, paint),
   ]);
 }
@@ -65,7 +57,7 @@ export function planText(
   maxAge: Duration | null,
   setting: Setting,
 ): string {
-  const { account, now, paint, flags } = setting;
+  const { account, now, paint } = setting;
   const due = of(reports, "due");
   const deferred = of(reports, "deferred");
   const rows = due.flatMap(({ userName, planned, sentence, destinations }) =>
@@ -84,9 +76,9 @@ export function planText(
     ...(rows.length === 0 ? [] : [table(["USER", "STEP", "DELIVERED TO", "WHY"], rows, paint)]),
     ...backlogLines(due, deferred, maxRotations),
     ...maxAgeLines(reports, maxAge, now),
-    list("Waiting", of(reports, "waiting"), [], now, paint),
-    list("Needs a person", of(reports, "blocked"), flags, now, paint),
-    list("Could not be read", of(reports, "failed"), flags, now, paint),
+    list("Waiting", of(reports, "waiting"), setting),
+    list("Needs a person", of(reports, "blocked"), setting),
+    list("Could not be read", of(reports, "failed"), setting),
     countsLine(reports, paint),
   ]);
 }
@@ -122,7 +114,7 @@ function maxAgeLines(reports: readonly UserReport[], maxAge: Duration | null, no
 
 /** What a run did. */
 export function runText(reports: readonly UserReport[], setting: Setting): string {
-  const { account, now, paint, flags } = setting;
+  const { account, now, paint } = setting;
   const rows = reports.flatMap(({ userName, steps, destinations, next }) =>
     steps
       .filter((step) => step.result === "done")
@@ -143,11 +135,11 @@ export function runText(reports: readonly UserReport[], setting: Setting): strin
   return paragraphs([
     paint("bold", `Run in account ${account}`),
     ...(rows.length === 0 ? [] : [table(["USER", "DONE", "KEY", "WHY / NEXT"], rows, paint)]),
-    list("Failed", of(reports, "failed"), flags, now, paint),
-    list("Needs a person", of(reports, "blocked"), flags, now, paint),
-    list("Not begun", of(reports, "interrupted"), [], now, paint),
-    list("Deferred to the next run", of(reports, "deferred"), [], now, paint),
-    list("Not in the plan", of(reports, "not-in-plan"), [], now, paint),
+    list("Failed", of(reports, "failed"), setting),
+    list("Needs a person", of(reports, "blocked"), setting),
+    list("Not begun", of(reports, "interrupted"), setting),
+    list("Deferred to the next run", of(reports, "deferred"), setting),
+    list("Not in the plan", of(reports, "not-in-plan"), setting),
     countsLine(reports, paint),
   ]);
 }

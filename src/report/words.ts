@@ -1,15 +1,28 @@
 import type { Action, Command } from "../core/decision.ts";
+import { reasons } from "../core/reasons.ts";
 import type { UserOutcome, UserReport } from "../core/result.ts";
 import { formatDay, formatInstant, type Instant } from "../core/time.ts";
 import { type Paint, plain, type Style } from "./table.ts";
+
+/** What the reports for people need besides the users. */
+export interface Setting {
+  readonly account: string;
+  readonly now: Instant;
+  readonly paint: Paint;
+  /** Flags of this invocation that the commands printed need too. */
+  readonly flags: readonly string[];
+}
 
 /** A command as it can be typed into a POSIX shell. `flags` = those of this invocation that it needs too. */
 export function commandLine(command: Command, flags: readonly string[] = []): string {
   return ["keyturn", ...command, ...flags].map(quote).join(" ");
 }
 
+/** Braces stay bare only around one word: shells make several words of `{a,b}` and `{1..9}`. zsh looks `=word` up as a command. */
 const quote = (word: string): string =>
-  /^[\w./:=,@%+{}?&-]+$/.test(word) && !/[?&]/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  /^[\w./:,@%+-][\w./:=,@%+-]*$/.test(word.replaceAll(/\{\w+\}/g, "_"))
+    ? word
+    : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 /** What an action does, and to which keys. */
 export function actionWords(action: Action): string {
@@ -59,30 +72,51 @@ export const outcomeStyle: Readonly<Record<UserOutcome, Style>> = {
 export const whenWords = (at: Instant, now: Instant): string =>
   formatDay(at) === formatDay(now) ? formatInstant(at) : formatDay(at);
 
-/** Users who need something, each with the sentence and the command that unsticks it. */
+/**
+ * Users who need something, by reason: what the reason means, then a line each with the command that unsticks it, or with the
+ * sentence where there is none.
+ */
 export function list(
   title: string,
   reports: readonly UserReport[],
-  flags: readonly string[],
-  now: Instant,
-  paint: Paint,
+  { flags, now, paint }: Pick<Setting, "flags" | "now" | "paint">,
 ): string {
   if (reports.length === 0) return "";
-  const width = Math.max(...reports.map((each) => each.userName.length));
-  const lines = reports.flatMap(({ userName, code, sentence, next, command, outcome, steps }) => {
-    const indent = " ".repeat(width + 4);
-    const when =
-      next === null ? "" : `${next.what}${next.at === null ? "" : `, not before ${whenWords(next.at, now)}`}`;
-    const failed = steps.findLast((step) => step.result === "failed");
-    const reason = failed === undefined ? `${code}: ${sentence}` : sentence;
+  const codes = [...new Set(reports.map((each) => each.code))];
+  const groups = codes.map((code) => {
+    const members = reports.filter((each) => each.code === code);
+    const [first] = members;
+    const style = first === undefined ? "dim" : outcomeStyle[first.outcome];
+    const advice = shared(members.map(({ next }) => next?.what ?? ""));
     return [
-      `  ${paint("bold", plain(userName.padEnd(width)))}  ${paint(outcomeStyle[outcome], plain(reason))}`,
-      ...(when === "" ? [] : [`${indent}${paint("dim", plain(when))}`]),
-      ...(command === null ? [] : [`${indent}${paint("cyan", plain(commandLine(command, flags)))}`]),
-    ];
+      `  ${paint(style, `${code} (${members.length})`)} ${reasons[code]}`,
+      ...members.map((member) => memberLine(member, advice === null, { flags, now, paint })),
+      ...(advice === null ? [] : [paint("dim", `    ${plain(advice)}`)]),
+    ].join("\n");
   });
-  return [paint("bold", `${title} (${reports.length})`), ...lines].join("\n");
+  return [paint("bold", `${title} (${reports.length})`), ...groups].join("\n");
 }
+
+/** `advised` = what comes next is said here, where there is no command: it is not the same for all. */
+function memberLine(
+  { userName, sentence, next, command, steps }: UserReport,
+  advised: boolean,
+  { flags, now, paint }: Pick<Setting, "flags" | "now" | "paint">,
+): string {
+  const failed = steps.findLast((step) => step.result === "failed");
+  const advice = advised && command === null && next !== null ? `; ${next.what}` : "";
+  const date =
+    next === null || next.at === null ? "" : `${advice === "" ? ";" : ","} not before ${whenWords(next.at, now)}`;
+  const words = plain(`${failed?.sentence ?? sentence}${advice}${date}`);
+  if (command === null) return `    ${paint("bold", plain(userName))}: ${words}`;
+  return `    ${paint("cyan", plain(commandLine(command, flags)))}   ${paint("dim", `# ${words}`)}`;
+}
+
+/** The text that all have in common; null where they differ or say nothing. */
+const shared = (texts: readonly string[]): string | null => {
+  const [first] = texts;
+  return first !== undefined && first !== "" && texts.every((text) => text === first) ? first : null;
+};
 
 /** Counts by outcome, and by what was done. */
 export function summarize(reports: readonly UserReport[]) {
