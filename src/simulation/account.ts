@@ -23,6 +23,8 @@ interface SimulatedUser extends User {
   readonly tags: Map<string, string>;
   readonly keys: SimulatedKey[];
   readonly hasPassword: boolean;
+  /** A source of its own, so that what one user gets does not depend on who was served first. */
+  readonly random: () => number;
 }
 
 /** Stands between a call and its effect, to make it late, lost, refused, or the last one before a crash. */
@@ -51,14 +53,14 @@ export function seededRandom(seed: number): () => number {
 export class SimulatedAccount {
   readonly accountId = "111122223333";
   readonly #clock: Clock;
-  readonly #random: () => number;
+  readonly #seed: number;
   readonly #users = new Map<string, SimulatedUser>();
   /** May be replaced at any time. */
   intercept: Interceptor = async (_action, _resource, effect) => effect();
 
   constructor(clock: Clock, seed: number) {
     this.#clock = clock;
-    this.#random = seededRandom(seed);
+    this.#seed = seed;
   }
 
   get caller(): Caller {
@@ -78,6 +80,7 @@ export class SimulatedAccount {
       tags: new Map(Object.entries(options.tags ?? {})),
       keys: [],
       hasPassword: options.hasPassword ?? false,
+      random: seededRandom(this.#seed + Math.imul(this.#users.size + 1, 0x9e3779b1)),
     };
     this.#users.set(userName, user);
     return { userName, path, arn: user.arn };
@@ -92,14 +95,15 @@ export class SimulatedAccount {
       lastUse?: LastUse | null;
     } = {},
   ): KeyPair {
+    const user = this.#user(userName);
     const key: SimulatedKey = {
-      accessKeyId: this.#freshId(),
-      secret: this.#freshText(40),
+      accessKeyId: `AKIA${freshText(user.random, 16)}` as AccessKeyId, // of IAM's form by construction
+      secret: freshText(user.random, 40),
       createDate: options.createDate ?? wholeSecond(this.#clock.now()),
       status: options.status ?? "Active",
       lastUse: options.lastUse ?? null,
     };
-    this.#user(userName).keys.push(key);
+    user.keys.push(key);
     return { accessKeyId: key.accessKeyId, secretAccessKey: new Secret(key.secret) };
   }
 
@@ -222,12 +226,9 @@ export class SimulatedAccount {
     }
     return null;
   }
-
-  #freshId = (): AccessKeyId => `AKIA${this.#freshText(16)}` as AccessKeyId; // of IAM's form by construction
-
-  #freshText(length: number): string {
-    return Array.from({ length }, () => ALPHABET[Math.floor(this.#random() * ALPHABET.length)]).join("");
-  }
 }
+
+const freshText = (random: () => number, length: number): string =>
+  Array.from({ length }, () => ALPHABET[Math.floor(random() * ALPHABET.length)]).join("");
 
 const wholeSecond = (at: AccessKey["createDate"]): AccessKey["createDate"] => instant(Math.floor(at / 1000) * 1000);

@@ -59,6 +59,13 @@ def shift_modules():
             module.time = SHIFTED_TIME
 
 
+import functools  # noqa: E402
+
+import moto.backends as backends  # noqa: E402
+
+# moto walks through its own folders at every request to list its services.
+backends.list_of_moto_modules = functools.cache(lambda services=tuple(backends.list_of_moto_modules()): services)
+
 from moto.iam import models as iam_models, responses as iam_responses  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from moto.sts import responses as sts_responses  # noqa: E402
