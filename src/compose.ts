@@ -29,7 +29,7 @@ import type { EscrowKind, ParsedEscrow } from "./escrow/kind.ts";
 import { openRunnerLock } from "./host/runner-lock.ts";
 import type { SimulatedAccount } from "./simulation/account.ts";
 import type { VirtualClock } from "./simulation/virtual-clock.ts";
-import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, Verifier } from "./ports.ts";
+import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, RecordStore, Verifier } from "./ports.ts";
 
 export { Audit, type AuditedRun, type AuditFinding, verifyAudit } from "./engine/audit.ts";
 export { BrokenInvariant } from "./engine/broken-invariant.ts";
@@ -112,6 +112,7 @@ export type OpenDestination = (user: User) => Destination;
 export interface Parts {
   readonly caller: Caller;
   readonly iam: Iam;
+  readonly records: RecordStore;
   readonly verifier: Verifier;
   readonly escrow: Escrow | null;
   readonly clock: Clock;
@@ -120,15 +121,17 @@ export interface Parts {
   readonly settings: Settings;
 }
 
-/** Finds the credentials, asks AWS whose they are, and puts everything together. Throws {@link InvalidInput} without usable credentials. */
-export async function connect(settings: CheckedSettings, print: Host["print"]): Promise<Session> {
+/** Finds the credentials, asks AWS whose they are, and gathers the parts. Throws {@link InvalidInput} without usable credentials. */
+export async function assemble(settings: CheckedSettings, print: Host["print"]): Promise<Parts> {
   const clock = new AwsClock();
   const access = await openAccess(settings.profile, settings.region, clock);
   const caller = await whoAmI(access);
   const host: Host = { access, caller, clock, print };
-  return new Session({
+  const iam = openIam(access);
+  return {
     caller,
-    iam: openIam(access),
+    iam,
+    records: recordsInTags(iam),
     verifier: openVerifier(access),
     escrow: settings.parsedEscrow?.open(access, caller) ?? null,
     clock,
@@ -138,8 +141,12 @@ export async function connect(settings: CheckedSettings, print: Host["print"]): 
       isStream: kind.isStream,
     })),
     settings,
-  });
+  };
 }
+
+/** A session in the account that the credentials belong to. Throws {@link InvalidInput} without usable credentials. */
+export const connect = async (settings: CheckedSettings, print: Host["print"]): Promise<Session> =>
+  new Session(await assemble(settings, print));
 
 /** As {@link connect}, in an account that is simulated: destinations are real, and time stands still while they work. */
 export async function rehearse(
@@ -158,6 +165,7 @@ export async function rehearse(
   return new Session({
     caller,
     iam: account.iam,
+    records: recordsInTags(account.iam),
     verifier: account.verifier,
     escrow: null,
     clock,
@@ -280,12 +288,12 @@ export class Session {
   }
 
   #world(journal: Journal): World {
-    const { caller, iam, verifier, escrow, clock, liveness, settings } = this.#parts;
+    const { caller, iam, records, verifier, escrow, clock, liveness, settings } = this.#parts;
     return {
       caller,
       iam,
       verifier,
-      records: recordsInTags(iam),
+      records,
       escrow,
       clock,
       liveness,
