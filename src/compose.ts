@@ -31,7 +31,7 @@ import type { SimulatedAccount } from "./simulation/account.ts";
 import type { VirtualClock } from "./simulation/virtual-clock.ts";
 import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, RecordStore, Verifier } from "./ports.ts";
 
-export { Audit, type AuditedRun, type AuditFinding, verifyAudit } from "./engine/audit.ts";
+export { Audit, verifyAudit } from "./engine/audit.ts";
 export { BrokenInvariant } from "./engine/broken-invariant.ts";
 export { alarms, type Chosen, type Finding, type Limits } from "./engine/limits.ts";
 export type { RunRules } from "./engine/run.ts";
@@ -156,8 +156,8 @@ export async function rehearse(
   liveness: Liveness,
 ): Promise<Session> {
   const { caller } = account;
-  const print = () => Promise.resolve();
-  const host: Host = { access: await openAccess(null, "us-east-1", new AwsClock()), caller, clock, print };
+  const access = await openAccess(null, "us-east-1", new AwsClock());
+  const host: Host = { access, caller, clock, print: nowhere };
   const destinations = settings.destinations.map(({ kind, parsed }) => {
     const open = parsed.open(host);
     return { open: (user: User) => timeless(open(user), clock), isStream: kind.isStream };
@@ -174,6 +174,8 @@ export async function rehearse(
     settings,
   });
 }
+
+const nowhere: Host["print"] = () => Promise.resolve();
 
 /** The same destination, at whose work no simulated time goes by. */
 const timeless = (destination: Destination, clock: VirtualClock): Destination =>

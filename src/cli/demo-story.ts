@@ -117,15 +117,16 @@ function makeFolder(out: string): string {
 const runOnce = async ({ session }: Stage, rules: RunRules = RULES): Promise<readonly UserReport[]> =>
   session.run(await session.users(EVERYBODY), rules, () => undefined);
 
+const dieOnceCreated: Interceptor = async (action, resource, effect) => {
+  const result = effect();
+  if (action === "iam:CreateAccessKey" && resource === `user/${VICTIM}`) throw new SimulatedCrash();
+  return result;
+};
+
 async function runThatDies(stage: Stage): Promise<void> {
   const { io, account, liveness } = stage;
   const before = account.intercept;
-  const dying: Interceptor = async (action, resource, effect) => {
-    const result = effect();
-    if (action === "iam:CreateAccessKey" && resource === `user/${VICTIM}`) throw new SimulatedCrash();
-    return result;
-  };
-  account.intercept = dying;
+  account.intercept = dieOnceCreated;
   try {
     await runOnce(stage);
   } catch (error) {

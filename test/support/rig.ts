@@ -1,4 +1,4 @@
-import type { AccessKeyId, LastUse } from "../../src/core/access-key.ts";
+import type { AccessKeyId } from "../../src/core/access-key.ts";
 import type { Terms } from "../../src/core/facts.ts";
 import { type Policy, presets } from "../../src/core/policy.ts";
 import { days, type Duration, hours, type Instant, instant, later, minutes, seconds } from "../../src/core/time.ts";
@@ -149,5 +149,4 @@ export class Rig {
 export const outcomeOf = (result: UserReport): string =>
   result.steps.map(({ action, result: word }) => (word === "done" ? action.kind : word)).join(", ");
 
-export const used = (at: Instant, service = "s3"): LastUse => ({ at, service, region: "eu-west-1" });
 export { days, hours, minutes, seconds };
