@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { checkSettings, rehearse, type RunRules, type Session } from "../compose.ts";
 import { type AccessKeyId, accessKeyId, isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import { presets } from "../core/policy.ts";
+import { rulebookOf } from "../core/rulebook.ts";
 import type { UserReport } from "../core/result.ts";
 import { days, formatDay, hours, type Instant, instant, later, seconds } from "../core/time.ts";
 import { planText, runText, scanText } from "../report/text.ts";
@@ -57,7 +57,12 @@ export async function tellStory(
   io.out(scanText(await session.scan(await session.users(EVERYBODY)), setting(stage)));
   heading(stage, "$ keyturn plan --all-users --deliver file:./keys/{user}.json");
   io.out(
-    planText(await runOnce(stage, { ...RULES, limits: { ...RULES.limits, onlyLook: true } }), 10, null, setting(stage)),
+    planText(
+      await runOnce(stage, { ...RULES, limits: { ...RULES.limits, onlyLook: true } }),
+      10,
+      session.maxAgeOf,
+      setting(stage),
+    ),
   );
 
   heading(stage, "$ keyturn run --all-users --deliver file:./keys/{user}.json --yes");
@@ -90,8 +95,12 @@ async function setUp(io: Io, seed: number, out: string): Promise<Stage> {
   const company = new Company(account, START);
   const liveness = new SimulatedLiveness();
   const settings = await checkSettings({
-    policy: presets.safe,
-    deliver: [`file:${join(folder, "{user}.json")}`],
+    rulebook: rulebookOf({
+      match: null,
+      policy: { preset: "safe" },
+      deliver: [`file:${join(folder, "{user}.json")}`],
+      origins: new Map(),
+    }),
     escrow: null,
     settle: seconds(15),
     asked: false,

@@ -47,7 +47,13 @@ export function readConfig(text: string, file: string): Config {
   const document = parseDocument(text, { lineCounter: lines, schema: "failsafe", prettyErrors: false });
   const place = new Places(file, document, lines);
   const syntax = document.errors.map((error) => `${place.at(error.pos[0])}: ${error.message.split("\n")[0] ?? ""}`);
-  if (syntax.length > 0) throw new InvalidInput(syntax.join("\n"), "it must be YAML");
+  if (syntax.length > 0) {
+    const isAboutBraces = document.errors.some(({ pos }) => /[[{].*\{\w+\}/.test(lineAt(text, pos[0])));
+    throw new InvalidInput(
+      syntax.join("\n"),
+      isAboutBraces ? "inside [ ] and { }, text with braces needs quotes" : "it must be YAML",
+    );
+  }
   const parsed = configSchema.safeParse(plainOf(document, place), { reportInput: true });
   if (!parsed.success)
     throw complain(
@@ -58,6 +64,9 @@ export function readConfig(text: string, file: string): Config {
   checkEachRule(config.rulebook, place);
   return config;
 }
+
+const lineAt = (text: string, offset: number): string =>
+  text.slice(text.lastIndexOf("\n", offset - 1) + 1).split("\n", 1)[0] ?? "";
 
 /** Places in the file: for messages, and for `config show`. */
 class Places {
@@ -77,13 +86,15 @@ class Places {
   }
 
   /** Of a value, or of its key; where it is not there, of what it is missing from. */
-  of(path: Path, atKey = false): string {
+  of = (path: Path, atKey = false): string => this.at(this.offset(path, atKey));
+
+  offset(path: Path, atKey: boolean): number {
     for (let length = path.length; length >= 0; length -= 1) {
-      const offset =
-        atKey && length > 0 ? this.#keyOffset(path.slice(0, length)) : this.#valueOffset(path.slice(0, length));
-      if (offset !== null) return this.at(offset);
+      const part = path.slice(0, length);
+      const offset = atKey && length > 0 ? this.#keyOffset(part) : this.#valueOffset(part);
+      if (offset !== null) return offset;
     }
-    return this.at(0);
+    return 0;
   }
 
   #valueOffset(path: Path): number | null {
@@ -144,7 +155,13 @@ function complaintsOf(issue: Issue, before: Path): readonly Complaint[] {
     }
     case "custom":
       return [of(issue.message, typeof issue.params?.["hint"] === "string" ? issue.params["hint"] : null)];
-    default:
+    case "invalid_type":
+    case "too_small":
+    case "too_big":
+    case "invalid_key":
+    case "invalid_element":
+    case "invalid_format":
+    case "not_multiple_of":
       return [of(expected(issue))];
   }
 }
@@ -198,10 +215,10 @@ function stepInto(
 }
 
 function complain(complaints: readonly Complaint[], place: Places): InvalidInput {
-  const lines = complaints.map(({ path, atKey, message, hint }) => ({
-    line: `${place.of(path, atKey)}: ${describePath(path)}${message}`,
-    hint,
-  }));
+  const lines = complaints
+    .map((each) => ({ ...each, offset: place.offset(each.path, each.atKey) }))
+    .toSorted((a, b) => a.offset - b.offset)
+    .map(({ path, offset, message, hint }) => ({ line: `${place.at(offset)}: ${describePath(path)}${message}`, hint }));
   const [only] = lines;
   if (only !== undefined && lines.length === 1) return new InvalidInput(only.line, only.hint);
   return new InvalidInput(lines.map(({ line, hint }) => (hint === null ? line : `${line} (${hint})`)).join("\n"));

@@ -212,7 +212,7 @@ const policy = z
 
 /** Optional fields that are not given are absent, rather than there and undefined. */
 const withoutUndefined = (fields: Readonly<Record<string, unknown>>): PolicyChange =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as PolicyChange; // the fields are a policy's by the schema
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 const target = text((given) => parseTarget(given).text, {
   description: "Where secrets are delivered: KIND:TARGET, with {user}, {path} and {account}.",

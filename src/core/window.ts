@@ -103,7 +103,7 @@ export function parseMoment(text: string): Instant {
   const [, day, offset] = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d))?$/i.exec(text.trim()) ?? [];
   const parsed = day === undefined ? Number.NaN : Date.parse(text.trim());
   // A 31st of February would roll over into March.
-  const isDay = day !== undefined && new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day) === true;
+  const isDay = day !== undefined && (new Date(`${day}T00:00:00Z`).toJSON() ?? "").startsWith(day);
   if (!Number.isFinite(parsed) || !isDay || parsed < 0)
     throw new InvalidInput(
       `"${text}" is not a date`,

@@ -161,7 +161,7 @@ async function readPastOf(destination: Destination): Promise<Reading<Past>> {
 }
 
 /** Turns the outcome of a question into a reading. Errors that are neither a call's nor the input's are bugs and go on. */
-async function ask<T>(question: () => Promise<T>): Promise<Reading<T>> {
+export async function ask<T>(question: () => Promise<T>): Promise<Reading<T>> {
   try {
     return known(await question());
   } catch (error) {

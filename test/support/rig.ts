@@ -93,6 +93,8 @@ export class Rig {
     return {
       policy: this.policy,
       exempt: null,
+      window: null,
+      doubt: null,
       asked: this.asked,
       ownServices: ["sts"],
       needsDestination: true,
