@@ -44,6 +44,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "print the least IAM policy for these settings",
     load: async () => (await import("./policy.ts")).addPolicy,
   },
+  config: {
+    summary: "check keyturn.yaml, and show what holds for a user and where it comes from",
+    load: async () => (await import("./config.ts")).addConfig,
+  },
   audit: { summary: "check the audit of earlier runs", load: async () => (await import("./audit.ts")).addAudit },
   demo: {
     summary: "watch half a year in a simulated account, in seconds: no AWS, no network",

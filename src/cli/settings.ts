@@ -1,10 +1,10 @@
 import type { Settings } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import type { PolicyChange, Rulebook } from "../core/rulebook.ts";
-import { type Layer, rulebookOf } from "../core/rulebook.ts";
-import { seconds } from "../core/time.ts";
+import { type Layer, type PolicyChange, type Rulebook, rulebookOf } from "../core/rulebook.ts";
+import { formatDuration, seconds } from "../core/time.ts";
 import type { Window } from "../core/window.ts";
+import type { SettingLine } from "../report/settings.ts";
 import { findConfig } from "./config-file.ts";
 import type { Io } from "./io.ts";
 import type { LimitFlags, SettingFlags } from "./options.ts";
@@ -83,3 +83,35 @@ export const limitsFor = ({ maxRotations, refuseAbove, failOn }: LimitFlags, con
   refuseAbove: refuseAbove ?? config?.refuseAbove ?? null,
   failOn: failOn ?? config?.failOn ?? "blocked",
 });
+
+/** The settings that hold for the whole run, and where each comes from. */
+export function runWideLines(
+  flags: SettingFlags,
+  { settings, config, accounts }: ChosenSettings,
+): readonly SettingLine[] {
+  const from = (name: string, flag: string, isFlag: boolean) =>
+    isFlag ? flag : (config?.origins.get(name) ?? "default");
+  return [
+    { name: "escrow", value: settings.escrow ?? "none", from: from("escrow", "--escrow", flags.escrow !== undefined) },
+    {
+      name: "settle",
+      value: formatDuration(settings.settle),
+      from: from("settle", "--settle", flags.settle !== undefined),
+    },
+    {
+      name: "runEvery",
+      value: formatDuration(settings.rulebook.runEvery),
+      from: from("runEvery", "--run-every", flags.runEvery !== undefined),
+    },
+    {
+      name: "accounts",
+      value: accounts?.join(", ") ?? "any",
+      from: from("accounts", "--account", flags.account.length > 0),
+    },
+    {
+      name: "region",
+      value: settings.region ?? "of the environment",
+      from: from("region", "--region", flags.region !== undefined),
+    },
+  ];
+}

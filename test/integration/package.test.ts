@@ -43,7 +43,12 @@ describe("the package", { timeout: 120_000 }, () => {
   it("has nothing in it that its users do not need", () => {
     const files = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).trim().split("\n");
     expect(
-      files.filter((name) => !/^package\/(dist\/.*\.(js|d\.ts)|docs\/.*|README\.md|LICENSE|package\.json)$/.test(name)),
+      files.filter(
+        (name) =>
+          !/^package\/(dist\/.*\.(js|d\.ts)|docs\/.*|recipes\/.*|keyturn\.schema\.json|README\.md|LICENSE|package\.json)$/.test(
+            name,
+          ),
+      ),
     ).toEqual([]);
   });
 
