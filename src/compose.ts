@@ -3,7 +3,7 @@ import { openAccess } from "./aws/clients.ts";
 import { AwsClock } from "./aws/clock.ts";
 import { openIam } from "./aws/iam.ts";
 import { openVerifier, whoAmI } from "./aws/sts.ts";
-import type { AccessKeyId, Tags, User } from "./core/access-key.ts";
+import type { Tags, User } from "./core/access-key.ts";
 import { decide } from "./core/decide.ts";
 import type { UserDecision } from "./core/decision.ts";
 import { InvalidInput } from "./core/invalid-input.ts";
@@ -14,15 +14,15 @@ import { needsTags, overlay, type Rulebook, settingsFor, targetsOf, type UserSet
 import { parseTarget } from "./core/target.ts";
 import type { Duration } from "./core/time.ts";
 import type { DestinationKind, Host, ParsedDestination } from "./destinations/kind.ts";
-import { ask, observe, observeEverything, observeServed } from "./engine/observe.ts";
+import { ask, observeEverything, observeServed } from "./engine/observe.ts";
 import { enginePermissions } from "./engine/permissions.ts";
 import { outcomeUntouched, reportFinding } from "./engine/report-user.ts";
-import { retireByHand } from "./engine/retire.ts";
+import { byHand, type Deed } from "./engine/by-hand.ts";
 import { PARALLEL_USERS, run, type RunRules, survey } from "./engine/run.ts";
 import { type Selectors, selectUsers } from "./engine/select.ts";
 import { Slots } from "./engine/slots.ts";
 import { recordsInTags } from "./engine/tag-records.ts";
-import { asTurnEnd, type Outcome, Turn } from "./engine/turn.ts";
+import type { Turn } from "./engine/turn.ts";
 import type { Subject, World } from "./engine/world.ts";
 import type { EscrowKind, ParsedEscrow } from "./escrow/kind.ts";
 import { openRunnerLock } from "./host/runner-lock.ts";
@@ -31,7 +31,9 @@ import type { VirtualClock } from "./simulation/virtual-clock.ts";
 import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, RecordStore, Verifier } from "./ports.ts";
 
 export { Audit, verifyAudit } from "./engine/audit.ts";
+export { readHandedIn } from "./documents/handed-in.ts";
 export { BrokenInvariant } from "./engine/broken-invariant.ts";
+export { adopt, type Deed, hold, predecessorIn, release, retire, rollback, type RolledBack } from "./engine/by-hand.ts";
 export { alarms, type Chosen, type Finding, type Limits } from "./engine/limits.ts";
 export type { RunRules } from "./engine/run.ts";
 export type { Selectors } from "./engine/select.ts";
@@ -217,11 +219,6 @@ export function permissions(
   ];
 }
 
-/** What came of a key that a person named. */
-export type Retirement =
-  | { readonly kind: "done"; readonly what: "deactivated" | "deleted" }
-  | Exclude<Outcome, { kind: "done" }>;
-
 /** One account, with these settings: what every command works with. */
 export class Session {
   readonly caller: Caller;
@@ -281,28 +278,19 @@ export class Session {
     return { seen, decision: decide(seen, subject.terms, this.clock.now()) };
   }
 
-  /** Retires one key that a person named: an Active one is deactivated, an Inactive one deleted. */
-  async retire(user: User, id: AccessKeyId, deleteNow: boolean, journal: Journal): Promise<Retirement> {
-    const subject = await this.#subject(user);
-    const world = this.#world(journal);
-    return new Slots(1, this.clock).use(async (slot) => {
-      const turn = new Turn(world, subject, slot);
-      try {
-        const { code, sentence } = decide(await observe(world, subject), subject.terms, this.clock.now());
-        if (code === "turn-in-progress") {
-          return {
-            kind: "stopped",
-            sentence: `another run may be at work on ${user.userName}: ${sentence}; try again in a few minutes`,
-          };
-        }
-        return {
-          kind: "done",
-          what: await retireByHand(turn, await observeServed(world, subject), id, deleteNow),
-        };
-      } catch (error) {
-        return asTurnEnd("retire", error).outcome;
-      }
-    });
+  /** The keys and the record of one user, and all that its destinations hold. */
+  async inspect(user: User): Promise<Observation> {
+    return observeServed(this.#world(ignore), await this.#subject(user), true);
+  }
+
+  /** What a person does to one user, with what was read just before. See the engine's `by-hand`. */
+  async byHand<T>(
+    user: User,
+    what: string,
+    journal: Journal,
+    deed: (turn: Turn, seen: Observation) => Promise<T>,
+  ): Promise<Deed<T>> {
+    return byHand(this.#world(journal), await this.#subject(user), what, deed);
   }
 
   #world(journal: Journal): World {

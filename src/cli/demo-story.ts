@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkSettings, rehearse, type RunRules, type Session } from "../compose.ts";
+import { checkSettings, rehearse, retire, type RunRules, type Session } from "../compose.ts";
 import { type AccessKeyId, accessKeyId, isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { rulebookOf } from "../core/rulebook.ts";
@@ -185,10 +185,15 @@ async function followCommands(stage: Stage, reports: readonly UserReport[]): Pro
       continue;
     const [user] = await session.users({ ...EVERYBODY, users: [userName] });
     if (user === undefined) continue;
-    const result = await session.retire(user, accessKeyId(id), false, () => undefined);
+    const result = await session.byHand(
+      user,
+      "retire",
+      () => undefined,
+      (turn, seen) => retire(turn, seen, accessKeyId(id), false),
+    );
     say(
       io,
-      `  ${io.paint("cyan", `$ ${commandLine(command ?? ["scan"])}`)}   # ${id} is ${result.kind === "done" ? result.what : result.sentence}`,
+      `  ${io.paint("cyan", `$ ${commandLine(command ?? ["scan"])}`)}   # ${id} is ${result.kind === "done" ? result.value : result.sentence}`,
     );
   }
 }

@@ -44,6 +44,19 @@ export function missingFacts(seen: Observation, terms: Terms, now: Instant): rea
   return verdict instanceof Gap ? verdict.facts : [];
 }
 
+/**
+ * Since when another turn may be at work on this user: the date of an open record or of a key, younger than the lease, whose
+ * runner is not proved dead. Null where none is, and where nobody could read it.
+ */
+export function atWorkSince(seen: Observation, terms: Terms, now: Instant): Instant | null {
+  try {
+    return new Facts(seen, terms, now).youngest();
+  } catch (gap) {
+    if (!(gap instanceof Gap)) throw gap;
+    return null;
+  }
+}
+
 function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap {
   try {
     return judge(new Facts(seen, terms, now));
