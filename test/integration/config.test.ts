@@ -2,10 +2,9 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Io } from "../../src/cli/io.ts";
-import { main } from "../../src/cli/program.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { callerEnvironment, inProcess as go } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const RECIPES = fileURLToPath(new URL("../../recipes/", import.meta.url));
@@ -18,10 +17,7 @@ describe.skipIf(motoMissing !== null)(`the configuration, against AWS's emulator
   beforeAll(async () => {
     moto = await startMoto();
     proxy = await startFaultProxy(moto.url);
-    vi.stubEnv("AWS_ENDPOINT_URL", proxy.url);
-    vi.stubEnv("AWS_ACCESS_KEY_ID", "ASIATESTRUNNER000000");
-    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
-    vi.stubEnv("AWS_REGION", "eu-west-1");
+    for (const [name, value] of Object.entries(callerEnvironment(proxy.url))) vi.stubEnv(name, value);
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
@@ -34,21 +30,6 @@ describe.skipIf(motoMissing !== null)(`the configuration, against AWS's emulator
     home = temporaryFolder();
     mkdirSync(join(home, "keys"), { mode: 0o700 });
   });
-
-  /** Runs one command line in this process. */
-  async function go(...args: string[]) {
-    const lines = { out: [] as string[], err: [] as string[] };
-    const io: Io = {
-      out: (text) => void lines.out.push(text),
-      err: (text) => void lines.err.push(text),
-      print: async () => undefined,
-      isInteractive: false,
-      isLive: false,
-      paint: (_, text) => text,
-    };
-    const code = await main(args, io);
-    return { code, out: lines.out.join("\n"), err: lines.err.join("\n") };
-  }
 
   const write = (text: string) => {
     const file = join(home, "keyturn.yaml");

@@ -130,6 +130,10 @@ export class Rig {
     }
   }
 
+  later = (span: Duration): Instant => later(this.clock.now(), span);
+
+  ago = (span: Duration): Instant => instant(this.clock.now() - span);
+
   skip(span: Duration): Instant {
     this.clock.advanceTo(later(this.clock.now(), span));
     return this.clock.now();
