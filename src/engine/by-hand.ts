@@ -82,9 +82,10 @@ export async function hold(turn: Turn, seen: Observation, until: Instant | "open
 /** Ends a hold. Answers whether there was one. */
 export async function release(turn: Turn, seen: Observation): Promise<boolean> {
   const record = recordIn(seen);
-  if (!("at" in record) || record.hold === null) return false;
+  const now = turn.world.clock.now();
+  if (!("at" in record) || record.hold === null || (record.hold !== "open" && record.hold <= now)) return false;
   // A record that holds and says nothing else is not removed: a slow removal could wipe what another run writes.
-  const ended = record.phase === "held" ? turn.world.clock.now() : null;
+  const ended = record.phase === "held" ? now : null;
   await writeAndSettle(turn, "release", { ...record, hold: ended });
   return true;
 }

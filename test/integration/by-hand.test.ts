@@ -108,7 +108,11 @@ describe.skipIf(motoMissing !== null)(
       expect([unclear.code, unclear.stderr]).toEqual([2, expect.stringContaining("name one with --key")]);
       const { code, stdout, stderr } = await hand(
         second.secretAccessKey,
-        ...["--key", second.accessKeyId, "--replaces", old.accessKeyId, "--verbose"],
+        "--key",
+        second.accessKeyId,
+        "--replaces",
+        old.accessKeyId,
+        "--verbose",
       );
       expect(code, stderr).toBe(0);
       expect(`${stdout}${stderr}`).not.toContain(second.secretAccessKey);

@@ -29,8 +29,17 @@ describe.skipIf(motoMissing !== null)(`a consumer who never switches ${motoMissi
       if (old === undefined) throw new Error("nothing seeded");
       const run = () =>
         inProcess(
-          ...["run", "--all-users", "--policy", policy, "--deliver", `file:${keys}/{user}.json`],
-          ...["--settle", "0s", "--audit", "none", "--yes"],
+          "run",
+          "--all-users",
+          "--policy",
+          policy,
+          "--deliver",
+          `file:${keys}/{user}.json`,
+          "--settle",
+          "0s",
+          "--audit",
+          "none",
+          "--yes",
         );
       let last = "";
       for (let hour = 0; hour < 30 * 24; hour += 1) {
