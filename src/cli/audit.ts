@@ -1,17 +1,15 @@
 import type { Command } from "commander";
 import { EXIT } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { type OutputFlags, withFormat } from "./options.ts";
 
-type Flags = { head?: string; format: "table" | "json" };
+type Flags = Pick<OutputFlags, "format"> & { head?: string };
 
 /** `keyturn audit verify FILE`: is the chain whole? */
 export function addAudit(program: Command, io: Io, exit: (code: number) => void): void {
-  program
-    .command("audit")
-    .command("verify")
+  withFormat(program.command("audit").command("verify"))
     .argument("<file>")
     .option("--head <hash>", "the head that a run's result named, kept elsewhere")
-    .option("--format <format>", "table or json", "table")
     .summary("check the chain of an audit file, and say what that can and cannot exclude")
     .description(
       "Checks that every line of an audit file is as it was written and follows on the line before it, and says what that can and cannot exclude.",

@@ -50,12 +50,19 @@ const tag = (text: string, before: SelectorFlags["tag"]): SelectorFlags["tag"] =
   return [...before, { key: text.slice(0, split), value: text.slice(split + 1) }];
 };
 
-const oneOf = <const T extends string>(...choices: readonly T[]) =>
-  orComplain((text) => {
-    const choice = choices.find((each) => each === text);
-    if (choice === undefined) throw new InvalidInput(`"${text}" is none of ${choices.join(", ")}`);
-    return choice;
-  });
+/** A reader of values that says which ones there are, for shell completion. */
+export const choices = <T>(read: (text: string) => T, values: readonly string[]) =>
+  Object.assign((text: string) => read(text), { values });
+
+export const oneOf = <const T extends string>(...words: readonly T[]) =>
+  choices(
+    orComplain((text) => {
+      const word = words.find((each) => each === text);
+      if (word === undefined) throw new InvalidInput(`"${text}" is none of ${words.join(", ")}`);
+      return word;
+    }),
+    words,
+  );
 
 /** Flags that every command with users has. */
 export interface SettingFlags {
@@ -163,11 +170,11 @@ export interface OutputFlags {
   readonly verbose?: true;
 }
 
+export const withFormat = (command: Command): Command =>
+  command.optionsGroup("Output:").option("--format <format>", "table or json", oneOf("table", "json"), "table");
+
 export const withOutput = (command: Command): Command =>
-  command
-    .optionsGroup("Output:")
-    .option("--format <format>", "table or json", oneOf("table", "json"), "table")
-    .option("--verbose", "tell every step on standard error");
+  withFormat(command).option("--verbose", "tell every step on standard error");
 
 /** The selectors that the flags describe. Where `required`, one must be given: nobody rotates a whole account by accident. */
 export function selectorsFrom(

@@ -40,6 +40,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "tell one user's story so far, what happens next, and when",
     load: async () => (await import("./status.ts")).addStatus,
   },
+  explain: {
+    summary: "say what a reason code means, what comes next, and what you can do",
+    load: async () => (await import("./explain.ts")).addExplain,
+  },
   policy: {
     summary: "print the least IAM policy for these settings",
     load: async () => (await import("./policy.ts")).addPolicy,

@@ -4,6 +4,7 @@ import type { Action, Standing } from "../../src/core/decision.ts";
 import { known } from "../../src/core/observation.ts";
 import { type DeactivateRule, type DeleteRule, presets } from "../../src/core/policy.ts";
 import { type ReasonCode, reasons } from "../../src/core/reasons.ts";
+import { explanations } from "../../src/report/explanations.ts";
 import { days, hours, type Instant, later, milliseconds, minutes, seconds } from "../../src/core/time.ts";
 import {
   ago,
@@ -1713,6 +1714,13 @@ describe("what a decision says", () => {
   it("every reason is the answer to some test", () => {
     const seen = new Set<string>(decisions.map(({ decision }) => decision.code));
     expect(Object.keys(reasons).filter((code) => !seen.has(code))).toEqual([]);
+  });
+
+  it("is explained under the heading where it belongs: something is done, or not", () => {
+    const wrong = decisions.filter(
+      ({ decision: { standing, code } }) => (standing === "act") !== (explanations[code].group === "act"),
+    );
+    expect(wrong.map(({ decision: { standing, code } }) => `${code}: ${standing}`)).toEqual([]);
   });
 
   it("every reason is a sentence", () => {
