@@ -40,6 +40,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "tell one user's story so far, what happens next, and when",
     load: async () => (await import("./status.ts")).addStatus,
   },
+  doctor: {
+    summary: "look for what would stop a run: permissions, destinations, clock, and how to put it right",
+    load: async () => (await import("./doctor.ts")).addDoctor,
+  },
   explain: {
     summary: "say what a reason code means, what comes next, and what you can do",
     load: async () => (await import("./explain.ts")).addExplain,
