@@ -65,6 +65,18 @@ const escrowKinds: Readonly<Record<string, () => Promise<EscrowKind>>> = {
   ssm: async () => (await import("./escrow/ssm.ts")).ssm,
 };
 
+/** What `--deliver` and `--escrow` can begin with: `ssm:`, or `stdout`, which has no target. Loads every kind of destination. */
+export async function targetWords(): Promise<{
+  readonly deliver: readonly string[];
+  readonly escrow: readonly string[];
+}> {
+  const kinds = await Promise.all(Object.values(destinationKinds).map((load) => load()));
+  return {
+    deliver: kinds.map(({ kind, isStream }) => (isStream ? kind : `${kind}:`)),
+    escrow: Object.keys(escrowKinds),
+  };
+}
+
 /** What the person or the config chose. */
 export interface Settings {
   readonly policy: Policy;

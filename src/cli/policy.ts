@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Io } from "./io.ts";
-import { type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
+import { oneOf, type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
 
 type Flags = SettingFlags & SelectorFlags & { account?: string; partition: string };
 
@@ -8,7 +8,12 @@ type Flags = SettingFlags & SelectorFlags & { account?: string; partition: strin
 export function addPolicy(program: Command, io: Io): void {
   withSettings(withSelectors(program.command("policy")))
     .option("--account <id>", "account that the policy is for, without asking AWS for it")
-    .option("--partition <name>", "aws, aws-us-gov or aws-cn, where --account is given", "aws")
+    .option(
+      "--partition <name>",
+      "aws, aws-us-gov or aws-cn, where --account is given",
+      oneOf("aws", "aws-us-gov", "aws-cn"),
+      "aws",
+    )
     .description(
       "Prints the least IAM policy with which run works under these settings, as narrow as IAM allows. Changes nothing.",
     )

@@ -53,6 +53,13 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     load: async () => (await import("./policy.ts")).addPolicy,
   },
   audit: { summary: "check the audit of earlier runs", load: async () => (await import("./audit.ts")).addAudit },
+  completion: {
+    summary: "print a script that lets bash, zsh, fish or PowerShell complete what you type",
+    load: async () => {
+      const { addCompletion } = await import("./completion.ts");
+      return (program, io) => addCompletion(program, io, () => wholeProgram(io));
+    },
+  },
   demo: {
     summary: "watch half a year in a simulated account, in seconds: no AWS, no network",
     load: async () => (await import("./demo.ts")).addDemo,
@@ -68,7 +75,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     code = wanted;
   };
   try {
-    const program = await buildProgram(argv, io, exit);
+    const typed = typedCommand(argv);
+    const program = await buildProgram(io, exit, (name) => name === typed);
     await program.parseAsync(argv, { from: "user" });
     return code;
   } catch (error) {
@@ -76,7 +84,19 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-async function buildProgram(argv: readonly string[], io: Io, exit: (code: number) => void): Promise<Command> {
+/** Every command with all of its options: for what describes them all, such as completion scripts. */
+export const wholeProgram = (io: Io): Promise<Command> =>
+  buildProgram(
+    io,
+    () => undefined,
+    () => true,
+  );
+
+async function buildProgram(
+  io: Io,
+  exit: (code: number) => void,
+  isWanted: (name: string) => boolean,
+): Promise<Command> {
   const program = new Command("keyturn")
     .usage("[command] [options]")
     .description(
@@ -88,12 +108,14 @@ async function buildProgram(argv: readonly string[], io: Io, exit: (code: number
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
     .addHelpText("after", EXITS)
     .exitOverride();
-  const typed = typedCommand(argv);
   for (const [name, { summary, load }] of Object.entries(commands)) {
-    if (name === typed) (await load())(program, io, exit);
+    if (isWanted(name)) (await load())(program, io, exit);
     else program.command(name).summary(summary);
+    program.commands
+      .find((command) => command.name() === name)
+      ?.summary(summary)
+      .exitOverride();
   }
-  program.commands.find((command) => command.name() === typed)?.exitOverride();
   return program;
 }
 

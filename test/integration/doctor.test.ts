@@ -169,7 +169,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     denied = null;
     faults = {
       "iam:ListUserTags": DENIED,
-      "iam:GetLoginProfile": { kind: "error", status: 500, code: "InternalFailure" },
+      "iam:GetLoginProfile": { kind: "error", status: 400, code: "ValidationError" },
     };
     const { code, wrong, odd, findings } = await doctor(["--user", "ci-bot", "--deliver", "ssm:/keys/{user}"]);
     expect(code).toBe(1);
