@@ -7,8 +7,12 @@ type Flags = Pick<OutputFlags, "format"> & { head?: string };
 
 /** `keyturn audit verify FILE`: is the chain whole? */
 export function addAudit(program: Command, io: Io, exit: (code: number) => void): void {
-  withFormat(program.command("audit").command("verify"))
-    .argument("<file>")
+  const audit = program
+    .command("audit")
+    .description("Every step of a run is a line in an audit file, and each line bears the hash of the one before it.")
+    .addHelpText("after", "\nExamples:\n  keyturn audit verify audit.jsonl");
+  withFormat(audit.command("verify"))
+    .argument("<file>", "the audit: keyturn/audit.jsonl in the state folder, or what --audit named")
     .option("--head <hash>", "the head that a run's result named, kept elsewhere")
     .summary("check the chain of an audit file, and say what that can and cannot exclude")
     .description(
@@ -16,7 +20,7 @@ export function addAudit(program: Command, io: Io, exit: (code: number) => void)
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  keyturn audit verify audit.jsonl\n  keyturn audit verify audit.jsonl --head 5f2b…",
+      "\nExamples:\n  keyturn audit verify audit.jsonl\n  keyturn audit verify audit.jsonl --head 5f2b6c1de0a94783b5c2f7186d3e9a0047bd81c5e6f29a3310ce845d7b62f9a1",
     )
     .action(async (file: string, flags: Flags) => {
       const [{ readFile }, { verifyAudit }, { auditText }, { InvalidInput }] = await Promise.all([

@@ -19,7 +19,8 @@ export const LEAST_NODE = "20.19";
 /** `keyturn doctor`: what would stop a run, before there is one. */
 export function addDoctor(program: Command, io: Io, exit: (code: number) => void): void {
   withFormat(withSettings(withSelectors(program.command("doctor"))))
-    .option("--audit <file>", "check that the audit can be written here; none: that none is wanted")
+    .optionsGroup("Doing it:")
+    .option("--audit <file>", "where the audit of the run is to go; none = nowhere")
     .description(
       "Looks for what would stop a run with these settings: credentials, clock, environment, each permission, each destination, the escrow, room for the record among a user's tags, the audit. Says how to put right what is wrong, and what could not be checked. Changes nothing in AWS. Give it the flags of the run; without a selector the targets are checked for a user who does not exist.",
     )

@@ -44,6 +44,10 @@ const path = orComplain((text) => {
   return text.endsWith("/") ? text : `${text}/`;
 });
 
+/** A flag that collects; `read` = how one more value is taken in. */
+const repeatable = <T>(flags: string, summary: string, read: (text: string, before: readonly T[]) => readonly T[]) =>
+  new Option(flags, `${summary}; may be repeated`).argParser(read).default([], "none");
+
 const tag = (text: string, before: SelectorFlags["tag"]): SelectorFlags["tag"] => {
   const split = text.indexOf("=");
   if (split < 1) throw new InvalidArgumentError(`"${text}" is not KEY=VALUE`);
@@ -93,11 +97,12 @@ export const withSettings = (command: Command): Command =>
         .default(days(1), "1d"),
     )
     .optionsGroup("Where secrets go:")
-    .option(
-      "--deliver <kind:target>",
-      "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json or stdout; may be repeated",
-      collect,
-      [],
+    .addOption(
+      repeatable(
+        "--deliver <kind:target>",
+        "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json or stdout",
+        collect,
+      ),
     )
     .option("--escrow <kind[:target]>", "where a new secret waits until it is delivered: ssm, file or none", "none")
     .addOption(
@@ -122,12 +127,12 @@ export interface SelectorFlags {
 
 export const withSelectors = (command: Command): Command =>
   command
-    .optionsGroup("Which users (together they intersect):")
-    .option("--user <name>", "this user; may be repeated", collect, [])
+    .optionsGroup("Which users (whoever fits all of these):")
+    .addOption(repeatable("--user <name>", "this user", collect))
     .option("--path <path>", "users whose IAM path begins with this", path)
-    .option("--tag <key=value>", "users with this tag; may be repeated", tag, [])
+    .addOption(repeatable("--tag <key=value>", "users with this tag", tag))
     .option("--all-users", "every user of the account")
-    .option("--allow-empty", "no user at all is fine");
+    .option("--allow-empty", "that nobody fits is no error");
 
 export interface LimitFlags {
   readonly maxRotations: number;
@@ -159,7 +164,7 @@ export interface AuditFlags {
 export const withAudit = (command: Command): Command =>
   command
     .optionsGroup("Doing it:")
-    .option("--yes", "do not ask")
+    .option("--yes", "do not ask for confirmation")
     .option(
       "--audit <file>",
       "append every step to this file; none keeps no audit (default: keyturn/audit.jsonl in the state folder)",

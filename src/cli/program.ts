@@ -4,7 +4,14 @@ import { EXIT, Exit } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { version } from "./version.ts";
 
-const EXITS = `
+const MORE = `
+Examples:
+  keyturn demo
+  keyturn scan
+  keyturn doctor --path /ci/ --deliver ssm:/keys/{user}
+  keyturn plan --path /ci/ --deliver ssm:/keys/{user}
+  keyturn run --path /ci/ --deliver ssm:/keys/{user} --yes
+
 Exit codes:
   0  nothing failed (waiting and deferred included)
   1  a user failed or is blocked (--fail-on failed: only failed)
@@ -102,11 +109,12 @@ async function buildProgram(
     .description(
       "Rotates the access keys of AWS IAM users without breaking whoever still uses the old key, and without ever losing a new secret.",
     )
-    .version(version, "-V, --version")
-    .helpOption("-h, --help")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
     .showHelpAfterError("hint: keyturn --help, or keyturn COMMAND --help")
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
-    .addHelpText("after", EXITS)
+    .addHelpText("after", MORE)
     .exitOverride();
   for (const [name, { summary, load }] of Object.entries(commands)) {
     if (isWanted(name)) (await load())(program, io, exit);

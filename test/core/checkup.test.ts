@@ -23,6 +23,25 @@ const ROLE = {
 const USER = { ...ROLE, arn: "arn:aws:iam::123456789012:user/ci-bot", userName: "ci-bot", accessKeyId: "AKIAEXAMPLE" };
 const verdicts = (findings: readonly { verdict: string }[]) => findings.map((each) => each.verdict).join(" ");
 
+const tags = (count: number, more: readonly string[] = []) =>
+  new Map([...Array.from({ length: count }, (_, index) => `tag-${index}`), ...more].map((key) => [key, ""]));
+
+const answer = (more: Partial<SimulatedAnswer> = {}): SimulatedAnswer => ({
+  action: "iam:CreateAccessKey",
+  resource: "arn:aws:iam::123456789012:user/a",
+  decision: "allowed",
+  deniedByOrganization: false,
+  deniedByBoundary: false,
+  missingContext: [],
+  ...more,
+});
+
+const user = (userName: string, path: string) => ({
+  userName,
+  path,
+  arn: `arn:aws:iam::123456789012:user${path}${userName}`,
+});
+
 describe("whose credentials they are", () => {
   it.each([
     ["a role", ROLE, null, "fine"],
@@ -59,9 +78,6 @@ describe("the clock", () => {
 });
 
 describe("the tags of a user", () => {
-  const tags = (count: number, more: readonly string[] = []) =>
-    new Map([...Array.from({ length: count }, (_, index) => `tag-${index}`), ...more].map((key) => [key, ""]));
-
   it.each([
     [0, [], "fine"],
     [49, [], "fine"],
@@ -131,15 +147,6 @@ it.each([
 
 describe("what IAM's simulation says about a statement", () => {
   const statement = { sid: "RotateKeys", actions: ["iam:CreateAccessKey", "kms:Decrypt"], resources: ["*"] };
-  const answer = (more: Partial<SimulatedAnswer> = {}): SimulatedAnswer => ({
-    action: "iam:CreateAccessKey",
-    resource: "arn:aws:iam::123456789012:user/a",
-    decision: "allowed",
-    deniedByOrganization: false,
-    deniedByBoundary: false,
-    missingContext: [],
-    ...more,
-  });
 
   it.each<[string, readonly SimulatedAnswer[], string, string]>([
     ["allowed everywhere", [answer(), answer({ resource: "b" })], "fine", "allowed"],
@@ -184,14 +191,6 @@ describe("what IAM's simulation says about a statement", () => {
 });
 
 describe("resources without wildcards", () => {
-  const user = (userName: string, path: string) => ({
-    userName,
-    path,
-    arn: `arn:aws:iam::123456789012:user${path}${userName}`,
-  });
-  const about = (actions: readonly string[], ...resources: readonly string[]) =>
-    concrete({ sid: "S", actions, resources }, [user("a", "/ci/"), user("b", "/")], "someone").resources;
-
   it.each([
     [["iam:GetUser"], "arn:aws:iam::123456789012:user/ci/*", ["arn:aws:iam::123456789012:user/ci/a"]],
     [["iam:GetUser"], "arn:aws:iam::123456789012:user/other/*", ["arn:aws:iam::123456789012:user/other/someone"]],
@@ -199,7 +198,8 @@ describe("resources without wildcards", () => {
     [["iam:GetAccessKeyLastUsed"], "*", ["*"]],
     [["secretsmanager:PutSecretValue"], "arn:aws:s:::secret:prod/a-??????", ["arn:aws:s:::secret:prod/a-AAAAAA"]],
   ])("%j on %s", (actions, resource, expected) => {
-    expect(about(actions, resource)).toEqual(expected);
+    const statement = { sid: "S", actions, resources: [resource] };
+    expect(concrete(statement, [user("a", "/ci/"), user("b", "/")], "someone").resources).toEqual(expected);
   });
 
   it("come from targets that are filled in for a user, options left as they are", () => {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LEAST_NODE } from "../../src/cli/doctor.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { type Call, type Fault, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
@@ -71,13 +71,11 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
       { name: "deploy", path: "/ci/", keys: [{ ageDays: 5 }] },
     ]);
   });
-  afterEach(() => {
-    expect(proxy.calls.map((each) => each.action).filter((action) => CHANGES.test(action))).toEqual([]);
-  });
 
-  /** Runs it, and answers with the findings that are not fine. */
+  /** Runs it, sees that it changes nothing, and answers with the findings that are not fine. */
   async function doctor(args: readonly string[], env: Readonly<Record<string, string | null>> = {}) {
     const { code, out, err } = await typed(["doctor", ...args, "--format", "json"], proxy.url, env);
+    expect(proxy.calls.map((each) => each.action).filter((action) => CHANGES.test(action))).toEqual([]);
     const { findings } = JSON.parse(out) as { findings: readonly Finding[] };
     const odd = findings.filter((each) => each.verdict !== "fine" && each.subject !== "AWS_ENDPOINT_URL");
     return { code, err, findings, odd, wrong: odd.filter((each) => each.verdict === "wrong") };
