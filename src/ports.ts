@@ -1,5 +1,7 @@
 import type { AccessKey, AccessKeyId, KeyPair, LastUse, Tags, User } from "./core/access-key.ts";
+import type { SimulatedAnswer } from "./core/checkup.ts";
 import type { Past, Served } from "./core/observation.ts";
+import type { Statement } from "./core/permissions.ts";
 import type { Secret } from "./core/secret.ts";
 import type { Duration, Instant } from "./core/time.ts";
 
@@ -65,6 +67,19 @@ export interface Iam {
   deactivate(userName: string, id: AccessKeyId): Promise<void>;
   /** A key that is gone counts as done. */
   deleteAccessKey(userName: string, id: AccessKeyId): Promise<void>;
+}
+
+/** Asks IAM what the caller may do, without doing it. */
+export interface PermissionSimulator {
+  /**
+   * One answer for each action on each resource (ARNs without wildcards, or `*`). `conditions` as a policy has them: what a
+   * call would bring along. Null where this identity cannot be simulated: the root user, a federated one.
+   */
+  simulate(question: {
+    readonly actions: readonly string[];
+    readonly resources: readonly string[];
+    readonly conditions: Statement["conditions"];
+  }): Promise<readonly SimulatedAnswer[] | null>;
 }
 
 /** Asks AWS who a key is, once, signed with that key. */

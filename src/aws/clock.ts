@@ -8,6 +8,7 @@ const SIGNIFICANT_MS = 2_000;
 /** This machine's clock, set right by the `Date` header of every reply that AWS gives. */
 export class AwsClock implements Clock {
   #offset = 0;
+  #hasHeard = false;
 
   now = (): Instant => instant(Date.now() + this.#offset);
 
@@ -22,10 +23,16 @@ export class AwsClock implements Clock {
     return this.#offset;
   }
 
+  /** Whether AWS has told its time at all. */
+  get hasHeard(): boolean {
+    return this.#hasHeard;
+  }
+
   /** Takes in the `Date` header of a reply that has just come. */
   hear(date: string): void {
     const told = Date.parse(date);
     if (!Number.isFinite(told) || told < 0) return;
+    this.#hasHeard = true;
     const difference = told - Date.now();
     this.#offset = Math.abs(difference) < SIGNIFICANT_MS ? 0 : difference;
   }

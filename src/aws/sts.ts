@@ -1,6 +1,7 @@
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
+import { type Instant, instant } from "../core/time.ts";
 import { type Caller, CallError, type Verifier } from "../ports.ts";
 import { call } from "./call.ts";
 import { type AwsAccess, globalConfig } from "./clients.ts";
@@ -61,6 +62,16 @@ export async function whoAmI(access: AwsAccess): Promise<Caller> {
     };
   } catch (error) {
     throw error instanceof CallError ? (asCredentialProblem(error) ?? error) : error;
+  }
+}
+
+/** When the credentials end; null where they do not, or do not say so. Throws {@link InvalidInput} where there are none. */
+export async function credentialsEnd(access: AwsAccess): Promise<Instant | null> {
+  try {
+    const { expiration } = await new STSClient(globalConfig(access)).config.credentials();
+    return expiration === undefined || Number.isNaN(expiration.getTime()) ? null : instant(expiration.getTime());
+  } catch (error) {
+    throw noCredentials(access, error);
   }
 }
 

@@ -4,11 +4,9 @@ import { InvalidInput } from "../core/invalid-input.ts";
 import type { Observation } from "../core/observation.ts";
 import type { ByHandFlags } from "./by-hand.ts";
 import type { Io } from "./io.ts";
-import { withAudit, withOutput, withSettings } from "./options.ts";
+import { collect, repeatable, withAudit, withOutput, withSettings } from "./options.ts";
 
 type Flags = ByHandFlags & { key?: string; stdin?: true; replaces: readonly string[] };
-
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** `keyturn adopt USER`: a key that is there already becomes the managed one. */
 export function addAdopt(program: Command, io: Io, exit: (code: number) => void): void {
@@ -19,11 +17,8 @@ export function addAdopt(program: Command, io: Io, exit: (code: number) => void)
       "--stdin",
       "read the key from standard input: JSON, the console's CSV file, credentials lines, or the secret alone",
     )
-    .option(
-      "--replaces <access-key-id>",
-      "a key that it took the place of, which runs may retire; may be repeated",
-      collect,
-      [],
+    .addOption(
+      repeatable("--replaces <access-key-id>", "a key that it took the place of, which runs may retire", collect),
     )
     .description(
       "Takes an access key that exists into keyturn's hands without a rotation: proves that it signs in as this user, delivers it to every destination that does not serve it yet, and records that. The secret comes from the destination that serves the key, or from standard input.",

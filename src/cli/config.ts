@@ -7,7 +7,10 @@ type Flags = SettingFlags & OutputFlags;
 
 /** `keyturn config check|show|schema`: is keyturn.yaml right, and what does it say for whom? */
 export function addConfig(program: Command, io: Io): void {
-  const config = program.command("config").description("Checks and shows what keyturn.yaml says. Changes nothing.");
+  const config = program
+    .command("config")
+    .description("Checks and shows what keyturn.yaml says. Changes nothing.")
+    .addHelpText("after", "\nExamples:\n  keyturn config check\n  keyturn config show ci-bot");
   addCheck(config, io);
   addShow(config, io);
   addSchema(config, io);

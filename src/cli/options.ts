@@ -10,7 +10,7 @@ import { describeWindow, parseMoment, parseWindow, type Window } from "../core/w
  * it imports nothing that is slow to load.
  */
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** Words for commander, which puts the name of the flag before them. */
 function orComplain<T>(read: (text: string) => T): (text: string) => T {
@@ -51,18 +51,32 @@ const accountId = (text: string, before: readonly string[]): readonly string[] =
   return [...before, text];
 };
 
+/** A flag that collects; `read` = how one more value is taken in. */
+export const repeatable = <T>(
+  flags: string,
+  summary: string,
+  read: (text: string, before: readonly T[]) => readonly T[],
+) => new Option(flags, `${summary}; may be repeated`).argParser(read).default([], "none");
+
 const tag = (text: string, before: SelectorFlags["tag"]): SelectorFlags["tag"] => {
   const split = text.indexOf("=");
   if (split < 1) throw new InvalidArgumentError(`"${text}" is not KEY=VALUE`);
   return [...before, { key: text.slice(0, split), value: text.slice(split + 1) }];
 };
 
-const oneOf = <const T extends string>(...choices: readonly T[]) =>
-  orComplain((text) => {
-    const choice = choices.find((each) => each === text);
-    if (choice === undefined) throw new InvalidInput(`"${text}" is none of ${choices.join(", ")}`);
-    return choice;
-  });
+/** A reader of values that says which ones there are, for shell completion. */
+export const choices = <T>(read: (text: string) => T, values: readonly string[]) =>
+  Object.assign((text: string) => read(text), { values });
+
+export const oneOf = <const T extends string>(...words: readonly T[]) =>
+  choices(
+    orComplain((text) => {
+      const word = words.find((each) => each === text);
+      if (word === undefined) throw new InvalidInput(`"${text}" is none of ${words.join(", ")}`);
+      return word;
+    }),
+    words,
+  );
 
 /** Flags that every command with users has. What is not typed is left to the configuration, then to the defaults. */
 export interface SettingFlags {
@@ -107,18 +121,14 @@ export const withSettings = (command: Command): Command =>
       orComplain(parseWindow),
     )
     .option("--not-before <date>", "rotate and deactivate nothing before this", orComplain(parseMoment))
-    .option(
-      "--exempt <pattern>",
-      "leave users with such a name alone, as in break-glass-*; may be repeated",
-      collect,
-      [],
-    )
+    .addOption(repeatable("--exempt <pattern>", "leave users with such a name alone, as in break-glass-*", collect))
     .optionsGroup("Where secrets go:")
-    .option(
-      "--deliver <kind:target>",
-      "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json or stdout; may be repeated",
-      collect,
-      [],
+    .addOption(
+      repeatable(
+        "--deliver <kind:target>",
+        "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json or stdout",
+        collect,
+      ),
     )
     .option(
       "--escrow <kind[:target]>",
@@ -130,7 +140,7 @@ export const withSettings = (command: Command): Command =>
       duration,
     )
     .optionsGroup("AWS:")
-    .option("--account <id>", "refuse any account but this; may be repeated", accountId, [])
+    .addOption(repeatable("--account <id>", "refuse any account but this", accountId))
     .option("--profile <name>", "profile of the AWS configuration (default: AWS_PROFILE)")
     .option("--region <name>", "region of SSM and Secrets Manager (default: AWS_REGION, or the profile's)");
 
@@ -144,12 +154,12 @@ export interface SelectorFlags {
 
 export const withSelectors = (command: Command): Command =>
   command
-    .optionsGroup("Which users (together they intersect):")
-    .option("--user <name>", "this user; may be repeated", collect, [])
+    .optionsGroup("Which users (whoever fits all of these):")
+    .addOption(repeatable("--user <name>", "this user", collect))
     .option("--path <path>", "users whose IAM path begins with this", path)
-    .option("--tag <key=value>", "users with this tag; may be repeated", tag, [])
+    .addOption(repeatable("--tag <key=value>", "users with this tag", tag))
     .option("--all-users", "every user of the account")
-    .option("--allow-empty", "no user at all is fine");
+    .option("--allow-empty", "that nobody fits is no error");
 
 export interface LimitFlags {
   readonly maxRotations?: number;
@@ -184,7 +194,7 @@ export interface AuditFlags {
 export const withAudit = (command: Command): Command =>
   command
     .optionsGroup("Doing it:")
-    .option("--yes", "do not ask")
+    .option("--yes", "do not ask for confirmation")
     .option(
       "--audit <file>",
       "append every step to this file; none keeps no audit (default: keyturn/audit.jsonl in the state folder)",
@@ -195,11 +205,11 @@ export interface OutputFlags {
   readonly verbose?: true;
 }
 
+export const withFormat = (command: Command): Command =>
+  command.optionsGroup("Output:").option("--format <format>", "table or json", oneOf("table", "json"), "table");
+
 export const withOutput = (command: Command): Command =>
-  command
-    .optionsGroup("Output:")
-    .option("--format <format>", "table or json", oneOf("table", "json"), "table")
-    .option("--verbose", "tell every step on standard error");
+  withFormat(command).option("--verbose", "tell every step on standard error");
 
 /**
  * The selectors that the flags describe, or else the configuration's (`select`). Where `required`, one must be given: nobody

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Io } from "./io.ts";
-import { type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
+import { oneOf, type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
 
 type Flags = SettingFlags & SelectorFlags & { partition: string };
 
@@ -10,6 +10,7 @@ export function addPolicy(program: Command, io: Io): void {
     .option(
       "--partition <name>",
       "aws, aws-us-gov or aws-cn, where one --account is given: then AWS is not asked",
+      oneOf("aws", "aws-us-gov", "aws-cn"),
       "aws",
     )
     .description(

@@ -4,7 +4,14 @@ import { EXIT, Exit } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { version } from "./version.ts";
 
-const EXITS = `
+const MORE = `
+Examples:
+  keyturn demo
+  keyturn scan
+  keyturn doctor --path /ci/ --deliver ssm:/keys/{user}
+  keyturn plan --path /ci/ --deliver ssm:/keys/{user}
+  keyturn run --path /ci/ --deliver ssm:/keys/{user} --yes
+
 Exit codes:
   0  nothing failed (waiting and deferred included)
   1  a user failed or is blocked (--fail-on failed: only failed)
@@ -53,6 +60,14 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "tell one user's story so far, what happens next, and when",
     load: async () => (await import("./status.ts")).addStatus,
   },
+  doctor: {
+    summary: "look for what would stop a run: permissions, destinations, clock, and how to put it right",
+    load: async () => (await import("./doctor.ts")).addDoctor,
+  },
+  explain: {
+    summary: "say what a reason code means, what comes next, and what you can do",
+    load: async () => (await import("./explain.ts")).addExplain,
+  },
   policy: {
     summary: "print the least IAM policy for these settings",
     load: async () => (await import("./policy.ts")).addPolicy,
@@ -62,6 +77,13 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     load: async () => (await import("./config.ts")).addConfig,
   },
   audit: { summary: "check the audit of earlier runs", load: async () => (await import("./audit.ts")).addAudit },
+  completion: {
+    summary: "print a script that lets bash, zsh, fish or PowerShell complete what you type",
+    load: async () => {
+      const { addCompletion } = await import("./completion.ts");
+      return (program, io) => addCompletion(program, io, () => wholeProgram(io));
+    },
+  },
   demo: {
     summary: "watch half a year in a simulated account, in seconds: no AWS, no network",
     load: async () => (await import("./demo.ts")).addDemo,
@@ -77,7 +99,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     code = wanted;
   };
   try {
-    const program = await buildProgram(argv, io, exit);
+    const typed = typedCommand(argv);
+    const program = await buildProgram(io, exit, (name) => name === typed);
     await program.parseAsync(argv, { from: "user" });
     return code;
   } catch (error) {
@@ -85,24 +108,39 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-async function buildProgram(argv: readonly string[], io: Io, exit: (code: number) => void): Promise<Command> {
+/** Every command with all of its options: for what describes them all, such as completion scripts. */
+export const wholeProgram = (io: Io): Promise<Command> =>
+  buildProgram(
+    io,
+    () => undefined,
+    () => true,
+  );
+
+async function buildProgram(
+  io: Io,
+  exit: (code: number) => void,
+  isWanted: (name: string) => boolean,
+): Promise<Command> {
   const program = new Command("keyturn")
     .usage("[command] [options]")
     .description(
       "Rotates the access keys of AWS IAM users without breaking whoever still uses the old key, and without ever losing a new secret.",
     )
-    .version(version, "-V, --version")
-    .helpOption("-h, --help")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
     .showHelpAfterError("hint: keyturn --help, or keyturn COMMAND --help")
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) })
-    .addHelpText("after", EXITS)
+    .addHelpText("after", MORE)
     .exitOverride();
-  const typed = typedCommand(argv);
   for (const [name, { summary, load }] of Object.entries(commands)) {
-    if (name === typed) (await load())(program, io, exit);
+    if (isWanted(name)) (await load())(program, io, exit);
     else program.command(name).summary(summary);
+    program.commands
+      .find((command) => command.name() === name)
+      ?.summary(summary)
+      .exitOverride();
   }
-  program.commands.find((command) => command.name() === typed)?.exitOverride();
   return program;
 }
 

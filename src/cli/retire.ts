@@ -10,6 +10,7 @@ export function addRetire(program: Command, io: Io, exit: (code: number) => void
   withOutput(withAudit(withSettings(program.command("retire"))))
     .argument("<user>", "whose key it is")
     .argument("<access-key-id>", "the key that goes")
+    .optionsGroup("Doing it:")
     .option("--delete", "delete an Active key at once, without keeping it Inactive for a while")
     .description(
       "Deactivates a key that a person names, whatever keyturn knows of it: it can be made Active again until the policy deletes it. A key that is Inactive already is deleted. Shows first what hangs on it.",

@@ -15,8 +15,9 @@ type Flags = SettingFlags & AuditFlags & OutputFlags & { dryRun?: true; report?:
 export function addRotate(program: Command, io: Io, exit: (code: number) => void): void {
   withOutput(withAudit(withSettings(program.command("rotate"))))
     .argument("<users...>", "users whose key gets a successor now")
-    .option("--dry-run", "decide, and change nothing")
     .option("--report <file>", "write the result document here as well")
+    .optionsGroup("Doing it:")
+    .option("--dry-run", "decide, and change nothing")
     .description(
       "Makes a successor for each of these users now, whatever the age of the key, and delivers it. The old key is retired later, by run.",
     )

@@ -20,8 +20,9 @@ type Flags = SettingFlags & SelectorFlags & LimitFlags & AuditFlags & OutputFlag
 export function addRun(program: Command, io: Io, exit: (code: number) => void): void {
   withOutput(withAudit(withLimits(withSettings(withSelectors(program.command("run"))))))
     .argument("[plan]", "perform only what this plan lists, too")
-    .option("--dry-run", "decide, and change nothing")
     .option("--report <file>", "write the result document here as well")
+    .optionsGroup("Doing it:")
+    .option("--dry-run", "decide, and change nothing")
     .description(
       "Takes the next safe step for every user that was selected: makes successors, delivers them, retires predecessors, heals what a run that died left behind. Run it every hour or every day; it converges.",
     )

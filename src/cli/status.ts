@@ -8,7 +8,7 @@ type Flags = SettingFlags & OutputFlags & { audit?: string };
 /** `keyturn status USER`: the story so far, and how it goes on. */
 export function addStatus(program: Command, io: Io, exit: (code: number) => void): void {
   withOutput(withSettings(program.command("status")))
-    .argument("<user>")
+    .argument("<user>", "whose story it is")
     .option("--audit <file>", "tell the story from this audit (default: keyturn/audit.jsonl in the state folder)")
     .description(
       "Tells one user's story so far, from its record, its keys, its destinations and the audit of this machine; what happens next, and when; and what to type where it is stuck. Changes nothing.",

@@ -1,3 +1,5 @@
+import type { User } from "./access-key.ts";
+
 /** One statement of an IAM policy: the permission for some calls on some resources. */
 export interface Statement {
   readonly sid: string;
@@ -13,6 +15,22 @@ export const wildcard = (template: string): string =>
     .replaceAll("{path}/", "*")
     .replaceAll(/\{[^{}]*\}/g, "*")
     .replaceAll(/\*+/g, "*");
+
+/**
+ * A statement about resources as a run meets them, without wildcards: the users given in place of all users, `name` in place of
+ * anything else.
+ */
+export function concrete(statement: Statement, users: readonly User[], name: string): Statement {
+  const resources = statement.resources.flatMap((resource): readonly string[] => {
+    if (resource === "*") return ["*"];
+    // A list of users is authorized for the path that it is asked for.
+    if (statement.actions.includes("iam:ListUsers")) return [resource.replace(/\*$/, "")];
+    const prefix = resource.slice(0, -1);
+    const below = /:user\/.*\*$/.test(resource) ? users.filter(({ arn }) => arn.startsWith(prefix)) : [];
+    return below.length > 0 ? below.map(({ arn }) => arn) : [resource.replaceAll("*", name).replaceAll("?", "A")];
+  });
+  return { ...statement, resources };
+}
 
 /** Statements as an IAM policy document. @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html */
 export function policyDocument(statements: readonly Statement[]) {

@@ -75,6 +75,15 @@ export function checkOptions(
   }
 }
 
+/** The characters that every store takes in a name. */
+const COMMON = /[A-Za-z0-9.-]/;
+
+/** The text of a target with its placeholders filled in for one user, as nearly as can be told without knowing the store. */
+export function fillTarget(text: string, user: User, account: string): string {
+  const [, name = text, options = ""] = /^([^?]*)(.*)$/su.exec(text) ?? [];
+  return `${expandName(name, user, account, COMMON)}${options}`;
+}
+
 /** Which characters a store takes in a name, one at a time. */
 export type Alphabet = RegExp;
 

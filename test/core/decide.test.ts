@@ -6,6 +6,7 @@ import { type DeactivateRule, type DeleteRule, presets } from "../../src/core/po
 import { type ReasonCode, reasons } from "../../src/core/reasons.ts";
 import { days, hours, type Instant, instant, later, milliseconds, minutes, seconds } from "../../src/core/time.ts";
 import { parseWindow } from "../../src/core/window.ts";
+import { explanations } from "../../src/report/explanations.ts";
 import {
   ago,
   creating,
@@ -1778,6 +1779,13 @@ describe("what a decision says", () => {
   it("every reason is the answer to some test", () => {
     const seen = new Set<string>(decisions.map(({ decision }) => decision.code));
     expect(Object.keys(reasons).filter((code) => !seen.has(code))).toEqual([]);
+  });
+
+  it("is explained under the heading where it belongs: something is done, or not", () => {
+    const wrong = decisions.filter(
+      ({ decision: { standing, code } }) => (standing === "act") !== (explanations[code].group === "act"),
+    );
+    expect(wrong.map(({ decision: { standing, code } }) => `${code}: ${standing}`)).toEqual([]);
   });
 
   it("every reason is a sentence", () => {
