@@ -1510,6 +1510,51 @@ const policies: readonly Gated[] = [
     expected: deletes("inactive-expired", "OLD"),
   },
 
+  {
+    says: "inactive keys, only replaced ones: deletes one whose successor has stood for the time of the policy",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 90 }), fresh({ ageDays: 30 })],
+      destinations: [serves("NEW")],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: deletes("inactive-expired", "OLD"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps one that was replaced later than that, however old it is",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 90 }), fresh({ ageDays: 29 })],
+      destinations: [serves("NEW")],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: settled("inactive-not-ours"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps the only key of a user",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 400 })],
+      destinations: [serves(null)],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: settled("only-key-inactive"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps the newest key although it fills the slot",
+    user: {
+      keys: [old({ usedDaysAgo: 1 }), fresh({ ageDays: 100, status: "Inactive", usedDaysAgo: null })],
+      destinations: [serves("OLD")],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: blocked("no-free-slot"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps a predecessor for the time of the policy since its handover was recorded",
+    user: {
+      ...handover(29, { old: { status: "Inactive", usedDaysAgo: 60 } }),
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: settled("inactive-not-ours"),
+  },
+
   /* whose key a target serves */
   {
     says: "served strangers: refuses a target that serves a key of another user",

@@ -1,0 +1,176 @@
+import type { AccessKeyId } from "../../core/access-key.ts";
+import type { ReasonCode } from "../../core/reasons.ts";
+import type { KeyReport, StepReport, UserReport } from "../../core/result.ts";
+import { age, days, type Instant } from "../../core/time.ts";
+
+/* What S4 reports, under S4's names and in S4's order: these objects are printed as they are. */
+
+/** One entry of `rotated_keys`. Where it succeeded the document shows `new_secret_key` behind it. */
+export interface Rotation {
+  readonly username: string;
+  readonly old_key_id: string;
+  /** `DRY_RUN_KEY_ID` in a dry run. */
+  readonly new_key_id: string | null;
+  readonly success: boolean;
+  readonly error: string | null;
+  readonly dry_run: boolean;
+}
+
+/** One entry of `cleanup_results`: only users of whom something was deleted have one. */
+export interface Cleanup {
+  readonly username: string;
+  readonly deleted_keys: readonly string[];
+  readonly success: boolean;
+  readonly error: string | null;
+  readonly dry_run: boolean;
+}
+
+export interface Summary {
+  readonly total_keys_processed: number;
+  readonly successful_rotations: number;
+  readonly failed_rotations: number;
+  readonly cleanup_operations: number;
+}
+
+/** What the result begins with. */
+export interface Head {
+  /** As Python prints a moment in UTC: `2025-07-07T21:30:00.123000+00:00`. */
+  readonly execution_time: string;
+  readonly dry_run: boolean;
+  readonly days_threshold: number;
+}
+
+/** Everything of one user that the result tells besides rotations that were told already. */
+export interface UserResult {
+  readonly rotation: Rotation | null;
+  readonly cleanup: Cleanup | null;
+  /** Lines of `errors`: what went wrong besides a rotation that failed. */
+  readonly errors: readonly string[];
+  /** For the log alone: what S4 would have done and keyturn does not, and what unsticks a user. */
+  readonly notes: readonly string[];
+}
+
+interface Asked {
+  readonly daysThreshold: number;
+  readonly dryRun: boolean;
+  readonly now: Instant;
+}
+
+/** The id that stands for the key that a dry run does not make. */
+const DRY_RUN_KEY = "DRY_RUN_KEY_ID";
+
+export const executionTime = (at: Date): string => at.toISOString().replace("Z", "000+00:00");
+
+/**
+ * What became of a user, or would become of it, in S4's terms. `handedOut` = the key that this run gave out for it: its entry
+ * was printed then, so what failed later is no failed rotation but an error.
+ */
+export function judge(report: UserReport, handedOut: AccessKeyId | null, asked: Asked): UserResult {
+  const failed = report.steps.findLast((step) => step.result !== "done");
+  const cleanup = cleanupOf(report, failed, asked.dryRun);
+  const base = { rotation: null, cleanup, errors: [], notes: [] };
+  if (handedOut !== null) return { ...base, errors: failed === undefined ? [] : [unfinished(report, handedOut, failed)] };
+  const old = oldKey(report.keys, asked);
+  if (asked.dryRun && report.planned.some(({ kind }) => kind === "rotate" || kind === "resume"))
+    return { ...base, rotation: rotationOf(report, old, DRY_RUN_KEY, null, asked) };
+  if (report.keys.length === 0 && report.outcome === "failed" && failed === undefined)
+    return { ...base, errors: [`Could not retrieve keys for user ${report.userName}: ${report.sentence}`] };
+  switch (report.outcome) {
+    case "changed":
+    case "due":
+    case "interrupted":
+    case "deferred":
+    case "not-in-plan":
+      return base;
+    case "left-alone":
+      return { ...base, notes: old === null ? [] : [`Left alone: user ${report.userName}: ${report.sentence}`] };
+    case "failed":
+    case "blocked":
+    case "waiting":
+    case "settled":
+      return { ...base, ...notRotated(report, old, failed, asked) };
+  }
+}
+
+/** A user whose key was not rotated although it is old, or of whom something else failed. */
+function notRotated(
+  report: UserReport,
+  old: KeyReport | null,
+  failed: StepReport | undefined,
+  asked: Asked,
+): Partial<UserResult> {
+  const { userName } = report;
+  const notes = [...(report.command === null ? [] : [`User ${userName}: to unstick it: keyturn ${report.command.join(" ")}`])];
+  if (old !== null) return { rotation: rotationOf(report, old, null, reasonOf(report, failed), asked), notes };
+  if (report.outcome !== "failed") return {};
+  return { errors: [`User ${userName}: ${failed?.sentence ?? report.sentence}`], notes };
+}
+
+function rotationOf(
+  { userName, keys }: UserReport,
+  old: KeyReport | null,
+  newKey: string | null,
+  reason: string | null,
+  { dryRun }: Asked,
+): Rotation {
+  return {
+    username: userName,
+    old_key_id: (old ?? oldestActive(keys))?.accessKeyId ?? "",
+    new_key_id: newKey,
+    success: reason === null,
+    error: reason === null ? null : `Failed to rotate key for user ${userName}: ${reason}`,
+    dry_run: dryRun,
+  };
+}
+
+/** The entry of a key that is being handed out: what is printed before the old key is touched. */
+export const rotated = (userName: string, old: AccessKeyId | null, newKey: AccessKeyId): Rotation => ({
+  username: userName,
+  old_key_id: old ?? "",
+  new_key_id: newKey,
+  success: true,
+  error: null,
+  dry_run: false,
+});
+
+/** Where the second slot is what is in the way. S4 has one sentence for that. */
+const SLOT_TAKEN: readonly ReasonCode[] = ["no-free-slot", "unexplained", "retention", "overlap", "inactive-not-ours"];
+
+function reasonOf({ userName, keys, code, sentence, next }: UserReport, failed: StepReport | undefined): string {
+  if (failed !== undefined) return failed.hint === null ? failed.sentence : `${failed.sentence}; ${failed.hint}`;
+  if (keys.length >= 2 && SLOT_TAKEN.includes(code))
+    return `User ${userName} already has 2 access keys. Cannot create new key.`;
+  return next === null ? sentence : `${sentence}; ${next.what}`;
+}
+
+function unfinished({ userName }: UserReport, newKey: AccessKeyId, { sentence, hint }: StepReport): string {
+  return `User ${userName}: the new key ${newKey} was handed out, but then: ${sentence}${hint === null ? "" : `; ${hint}`}. The old key may be Active still; the next run goes on`;
+}
+
+function cleanupOf(report: UserReport, failed: StepReport | undefined, dryRun: boolean): Cleanup | null {
+  const done = dryRun
+    ? report.planned
+    : report.steps.filter(({ result }) => result === "done").map(({ action }) => action);
+  const deleted = done.flatMap((action) => (action.kind === "delete" ? [action.key] : []));
+  if (deleted.length === 0) return null;
+  const error =
+    failed?.action.kind === "delete" ? `Failed to cleanup keys for user ${report.userName}: ${failed.sentence}` : null;
+  return { username: report.userName, deleted_keys: deleted, success: error === null, error, dry_run: dryRun };
+}
+
+/** The oldest key that S4 would have rotated: Active, and as many whole days old. */
+const oldKey = (keys: readonly KeyReport[], { daysThreshold, now }: Asked): KeyReport | null =>
+  keys.find((key) => key.status === "Active" && age(key.createDate, now) >= days(daysThreshold)) ?? null;
+
+const oldestActive = (keys: readonly KeyReport[]): KeyReport | null =>
+  keys.find((key) => key.status === "Active") ?? null;
+
+export function summarizeResults(rotations: readonly Rotation[], cleanups: readonly Cleanup[]): Summary {
+  const successful = rotations.filter(({ success }) => success).length;
+  return {
+    total_keys_processed: rotations.length,
+    successful_rotations: successful,
+    failed_rotations: rotations.length - successful,
+    cleanup_operations: cleanups.length,
+  };
+}
