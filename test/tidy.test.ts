@@ -46,6 +46,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "npm:commander",
     "npm:@clack/prompts",
   ],
+  dropins: [
+    "dropins",
+    "cli/exit",
+    "cli/process",
+    "cli/signals",
+    "compose",
+    "core",
+    "ports",
+    "report",
+    "host",
+    "node:",
+    "npm:commander",
+  ],
   index: ["compose", "core", "ports", "report", "config", "simulation"],
 };
 
@@ -121,6 +134,7 @@ describe("the house is tidy:", () => {
       "documents/fields.ts",
       "escrow/file.ts",
       "escrow/ssm.ts",
+      "host/hand-over.ts",
       "simulation/account.ts",
       "simulation/stores.ts",
     ]);
