@@ -1,14 +1,7 @@
 import type { KeyPair } from "../../core/access-key.ts";
 import { type Fields, fillFields } from "../../documents/fields.ts";
 import type { SecretStream } from "../hand-out.ts";
-import type { Cleanup, Head, Rotation, Summary } from "./results.ts";
-
-/** What stands behind `rotated_keys`. The summary of a run that an error ended is empty, as in S4. */
-export interface Tail {
-  readonly cleanup_results: readonly Cleanup[];
-  readonly errors: readonly string[];
-  readonly summary: Summary | Record<string, never>;
-}
+import type { Head, Result, Rotation, Tail } from "./results.ts";
 
 const SECRET: Fields = { names: new Map([["new_secret_key", "secretAccessKey"]]), sesRegion: null };
 
@@ -16,7 +9,7 @@ const SECRET: Fields = { names: new Map([["new_secret_key", "secretAccessKey"]])
  * S4's JSON document, to the byte as Python prints it, except that it grows: each entry of `rotated_keys` leaves this process
  * before that user's old key is touched. What comes after them in S4's order is written at the end.
  */
-export class JsonResult {
+export class JsonResult implements Result {
   readonly #stream: SecretStream;
   #entries = 0;
 
@@ -24,13 +17,15 @@ export class JsonResult {
     this.#stream = stream;
   }
 
-  /** Writes the beginning: where nobody listens, that is found out before any key is made. Throws `CallError`. */
+  check = (): Promise<void> => this.#stream.check();
+
+  /** Writes the beginning: where nobody listens, that is found out before any key is made. */
   open(head: Head): Promise<void> {
     const beginning = python(head).slice(0, -"\n}".length);
     return this.#stream.append(`${beginning},\n  "rotated_keys": [`);
   }
 
-  /** Adds an entry, with the secret of the new key where there is one. Resolves when it has left. Throws `CallError`. */
+  /** Adds an entry, with the secret of the new key where there is one. Resolves when it has left. */
   add(rotation: Rotation, pair: KeyPair | null): Promise<void> {
     const secret = pair === null ? {} : Object.fromEntries(fillFields(SECRET, rotation.username, pair));
     const entry = indented(python({ ...rotation, ...secret }), 4);
@@ -39,9 +34,9 @@ export class JsonResult {
     return this.#stream.append(text, pair === null ? [] : [pair.secretAccessKey]);
   }
 
-  /** Writes the rest. From then on the document is whole. Throws `CallError`. */
+  /** Writes the rest. From then on the document is whole. */
   close({ cleanup_results, errors, summary }: Tail): Promise<void> {
-    const rest = python({ cleanup_results, errors, summary }).slice("{".length);
+    const rest = python({ cleanup_results, errors, summary: summary ?? {} }).slice("{".length);
     return this.#stream.append(`${this.#entries === 0 ? "" : "\n  "}],${rest}\n`);
   }
 }

@@ -45,7 +45,8 @@ export class RunLog {
 
   #wordsOf({ userName, step, outcome, accessKeyIds, reason }: Step): readonly (readonly [Level, string])[] {
     const [key = ""] = accessKeyIds;
-    if (outcome === "failed" || outcome === "unknown") return [["ERROR", `User ${userName}: ${step} ${outcome}: ${reason}`]];
+    if (outcome === "failed" || outcome === "unknown")
+      return [["ERROR", `User ${userName}: ${step} ${outcome}: ${reason}`]];
     if (outcome === "stopped") return [["WARNING", `User ${userName}: ${step} stopped: ${reason}`]];
     switch (`${step} ${outcome}`) {
       case "create started":
@@ -101,8 +102,12 @@ function openLog(path: string): number {
     closeSync(descriptor);
     throw unwritable("it is not a file");
   }
-  // One that S4 left behind is readable by everybody.
-  fchmodSync(descriptor, 0o600);
+  try {
+    fchmodSync(descriptor, 0o600); // one that S4 left behind is readable by everybody
+  } catch {
+    closeSync(descriptor);
+    throw unwritable("it belongs to somebody else");
+  }
   return descriptor;
 }
 

@@ -1,6 +1,7 @@
-import type { AccessKeyId } from "../../core/access-key.ts";
+import type { AccessKeyId, KeyPair } from "../../core/access-key.ts";
 import type { ReasonCode } from "../../core/reasons.ts";
 import type { KeyReport, StepReport, UserReport } from "../../core/result.ts";
+import { commandLine } from "../../report/words.ts";
 import { age, days, type Instant } from "../../core/time.ts";
 
 /* What S4 reports, under S4's names and in S4's order: these objects are printed as they are. */
@@ -40,6 +41,23 @@ export interface Head {
   readonly days_threshold: number;
 }
 
+/** What stands behind `rotated_keys`. `summary` is null where an error ended the run: S4 prints an empty one. */
+export interface Tail {
+  readonly cleanup_results: readonly Cleanup[];
+  readonly errors: readonly string[];
+  readonly summary: Summary | null;
+}
+
+/** Where the result goes, in one of S4's two formats. All methods throw `CallError` where it cannot be written. */
+export interface Result {
+  /** Throws where an entry could not be added any more. */
+  check(): Promise<void>;
+  open(head: Head): Promise<void>;
+  /** Adds an entry of `rotated_keys`; `pair` = the key that is handed out with it. Resolves when the entry has left. */
+  add(rotation: Rotation, pair: KeyPair | null): Promise<void>;
+  close(tail: Tail): Promise<void>;
+}
+
 /** Everything of one user that the result tells besides rotations that were told already. */
 export interface UserResult {
   readonly rotation: Rotation | null;
@@ -62,22 +80,24 @@ const DRY_RUN_KEY = "DRY_RUN_KEY_ID";
 export const executionTime = (at: Date): string => at.toISOString().replace("Z", "000+00:00");
 
 /**
- * What became of a user, or would become of it, in S4's terms. `handedOut` = the key that this run gave out for it: its entry
- * was printed then, so what failed later is no failed rotation but an error.
+ * What became of a user, or would become of it, in S4's terms. `handedOut` = this run gave out a key for it: the entry was
+ * printed then, so what failed later is no failed rotation but an error.
  */
-export function judge(report: UserReport, handedOut: AccessKeyId | null, asked: Asked): UserResult {
+export function judge(report: UserReport, handedOut: boolean, asked: Asked): UserResult {
   const failed = report.steps.findLast((step) => step.result !== "done");
   const cleanup = cleanupOf(report, failed, asked.dryRun);
   const base = { rotation: null, cleanup, errors: [], notes: [] };
-  if (handedOut !== null) return { ...base, errors: failed === undefined ? [] : [unfinished(report, handedOut, failed)] };
+  if (handedOut) return { ...base, errors: failed === undefined ? [] : [unfinished(report, failed)] };
   const old = oldKey(report.keys, asked);
   if (asked.dryRun && report.planned.some(({ kind }) => kind === "rotate" || kind === "resume"))
     return { ...base, rotation: rotationOf(report, old, DRY_RUN_KEY, null, asked) };
-  if (report.keys.length === 0 && report.outcome === "failed" && failed === undefined)
+  const isUnread = report.code === "read-failed" || report.code === "read-denied";
+  if (isUnread && report.keys.length === 0 && failed === undefined)
     return { ...base, errors: [`Could not retrieve keys for user ${report.userName}: ${report.sentence}`] };
   switch (report.outcome) {
     case "changed":
     case "due":
+      return { ...base, notes: old === null ? [] : [`User ${report.userName}: ${report.sentence}`] };
     case "interrupted":
     case "deferred":
     case "not-in-plan":
@@ -100,7 +120,7 @@ function notRotated(
   asked: Asked,
 ): Partial<UserResult> {
   const { userName } = report;
-  const notes = [...(report.command === null ? [] : [`User ${userName}: to unstick it: keyturn ${report.command.join(" ")}`])];
+  const notes = report.command === null ? [] : [`User ${userName}: to unstick it: ${commandLine(report.command)}`];
   if (old !== null) return { rotation: rotationOf(report, old, null, reasonOf(report, failed), asked), notes };
   if (report.outcome !== "failed") return {};
   return { errors: [`User ${userName}: ${failed?.sentence ?? report.sentence}`], notes };
@@ -143,9 +163,8 @@ function reasonOf({ userName, keys, code, sentence, next }: UserReport, failed: 
   return next === null ? sentence : `${sentence}; ${next.what}`;
 }
 
-function unfinished({ userName }: UserReport, newKey: AccessKeyId, { sentence, hint }: StepReport): string {
-  return `User ${userName}: the new key ${newKey} was handed out, but then: ${sentence}${hint === null ? "" : `; ${hint}`}. The old key may be Active still; the next run goes on`;
-}
+const unfinished = ({ userName }: UserReport, { sentence, hint }: StepReport): string =>
+  `User ${userName}: the new key was handed out, but the old one may be Active still: ${sentence}${hint === null ? "" : `; ${hint}`}`;
 
 function cleanupOf(report: UserReport, failed: StepReport | undefined, dryRun: boolean): Cleanup | null {
   const done = dryRun
