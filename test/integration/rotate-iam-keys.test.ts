@@ -7,7 +7,7 @@ import { main } from "../../src/dropins/rotate-iam-keys/program.ts";
 import { WriteFailed } from "../../src/host/write-all.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { type Call, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { type Moto, motoMissing, type SeededKey, startMoto } from "../support/moto.ts";
+import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const BIN = fileURLToPath(new URL("../../dist/dropins/rotate-iam-keys/main.js", import.meta.url));
 const DAY = 86_400;
@@ -46,6 +46,32 @@ interface Document {
   readonly errors: readonly string[];
   readonly summary: Readonly<Record<string, number>>;
 }
+
+const user = (name: string, ...keys: readonly { ageDays: number; status?: string; usedDaysAgo?: number }[]) => ({
+  name,
+  keys,
+});
+
+const refuse =
+  (action: string) =>
+  (call: Call): { kind: "pass" } | { kind: "error"; status: number; code: string } =>
+    call.action === action ? { kind: "error", status: 403, code: "AccessDenied" } : { kind: "pass" };
+
+const userIn = (call: Call) => new URLSearchParams(call.body).get("UserName");
+
+async function killed(child: ChildProcess | null): Promise<void> {
+  if (child === null) throw new Error("nothing runs");
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await gone;
+}
+
+/** A disk that is full when the secret comes. */
+const full = (text: string) => {
+  if (text.includes("new_secret_key")) throw new WriteFailed("ENOSPC", 0);
+};
+
+const outcome = ({ username, success }: { username: string; success: boolean }) => [username, success];
 
 describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${motoMissing ?? ""}`, () => {
   let moto: Moto;
@@ -108,15 +134,6 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       .join(" ");
   const idsOf = async (userName: string): Promise<readonly string[]> =>
     (await moto.keys()).filter((key) => key.userName === userName).map((key) => key.accessKeyId);
-  const user = (name: string, ...keys: readonly { ageDays: number; status?: string; usedDaysAgo?: number }[]) => ({
-    name,
-    keys,
-  });
-  const first = (keys: readonly SeededKey[]): SeededKey => {
-    const [key] = keys;
-    if (key === undefined) throw new Error("nothing seeded");
-    return key;
-  };
   const changes = () =>
     Object.keys(proxy.counts()).filter((action) => /Create|Update|Delete|Tag/.test(action) && !/List/.test(action));
 
@@ -231,9 +248,6 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
 
     it("an output that breaks at the entry: the new key is removed, the old one untouched, nobody else is begun", async () => {
       const [old] = await moto.seed([user("john.doe", { ageDays: 100 })]);
-      const full = (text: string) => {
-        if (text.includes("new_secret_key")) throw new WriteFailed("ENOSPC", 0);
-      };
       const { code, err } = await run(JSON_RUN, { sink: full });
       expect(code).toBe(1);
       expect(err).toContain("Cleaned up failed new key");
@@ -243,8 +257,8 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
 
     it("an output that nobody reads, or that is full, is found out before anything is made", async () => {
       await moto.seed([user("john.doe", { ageDays: 100 })]);
-      const full = await bin(JSON_RUN, { stdout: openSync("/dev/full", "w") });
-      expect([full.code, full.err]).toEqual([1, expect.stringContaining("nothing was changed")]);
+      const nowhere = await bin(JSON_RUN, { stdout: openSync("/dev/full", "w") });
+      expect([nowhere.code, nowhere.err]).toEqual([1, expect.stringContaining("nothing was changed")]);
       const closed = await bin(JSON_RUN, { onStart: (child) => child.stdout?.destroy() });
       expect([closed.code, closed.err]).toEqual([1, expect.stringContaining("EPIPE")]);
       expect(changes()).toEqual([]);
@@ -384,7 +398,6 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       expect(dry.document().rotated_keys.some((entry) => "new_secret_key" in entry)).toBe(false);
       expect(changes()).toEqual([]);
       const real = await run(JSON_RUN);
-      const outcome = ({ username, success }: { username: string; success: boolean }) => [username, success];
       expect(real.document().rotated_keys.map(outcome)).toEqual(dry.document().rotated_keys.map(outcome));
     });
   });
@@ -393,14 +406,14 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
     const CLEAN = ["--cleanup-inactive", ...JSON_RUN];
 
     it("never deletes a key that this run or a recent one deactivated, however old the key is", async () => {
-      const old = first(await moto.seed([user("john.doe", { ageDays: 400 })]));
+      const [old] = await moto.seed([user("john.doe", { ageDays: 400 })]);
       expect((await run(CLEAN)).document().cleanup_results).toEqual([]);
       await moto.shift(29 * DAY);
       expect((await run(CLEAN)).document().cleanup_results).toEqual([]);
-      expect(await idsOf("john.doe")).toContain(old.accessKeyId);
+      expect(await idsOf("john.doe")).toContain(old?.accessKeyId);
       await moto.shift(31 * DAY);
       expect((await run(CLEAN)).document().cleanup_results).toEqual([
-        { username: "john.doe", deleted_keys: [old.accessKeyId], success: true, error: null, dry_run: false },
+        { username: "john.doe", deleted_keys: [old?.accessKeyId], success: true, error: null, dry_run: false },
       ]);
     });
 
@@ -507,13 +520,6 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
     });
   });
 
-  const refuse =
-    (action: string) =>
-    (call: Call): { kind: "pass" } | { kind: "error"; status: number; code: string } =>
-      call.action === action ? { kind: "error", status: 403, code: "AccessDenied" } : { kind: "pass" };
-
-  const userIn = (call: Call) => new URLSearchParams(call.body).get("UserName");
-
   /** The built program as a process of its own. */
   function bin(
     args: readonly string[],
@@ -530,12 +536,5 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
     child.stderr?.on("data", (data: Buffer) => (err += data.toString()));
     onStart?.(child);
     return new Promise((resolve) => child.once("close", (code) => resolve({ code, out, err })));
-  }
-
-  async function killed(child: ChildProcess | null): Promise<void> {
-    if (child === null) throw new Error("nothing runs");
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await gone;
   }
 });

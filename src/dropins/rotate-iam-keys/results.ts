@@ -1,4 +1,4 @@
-import type { AccessKeyId, KeyPair } from "../../core/access-key.ts";
+import type { AccessKey, AccessKeyId, KeyPair } from "../../core/access-key.ts";
 import type { ReasonCode } from "../../core/reasons.ts";
 import type { KeyReport, StepReport, UserReport } from "../../core/result.ts";
 import { commandLine } from "../../report/words.ts";
@@ -177,9 +177,13 @@ function cleanupOf(report: UserReport, failed: StepReport | undefined, dryRun: b
   return { username: report.userName, deleted_keys: deleted, success: error === null, error, dry_run: dryRun };
 }
 
-/** The oldest key that S4 would have rotated: Active, and as many whole days old. */
-const oldKey = (keys: readonly KeyReport[], { daysThreshold, now }: Asked): KeyReport | null =>
-  keys.find((key) => key.status === "Active" && age(key.createDate, now) >= days(daysThreshold)) ?? null;
+/** The oldest key that S4 would have rotated. */
+const oldKey = (keys: readonly KeyReport[], asked: Asked): KeyReport | null =>
+  keys.find((key) => isOld(key, asked)) ?? null;
+
+/** Active, and at least as many days old. */
+export const isOld = ({ status, createDate }: AccessKey, { daysThreshold, now }: Asked): boolean =>
+  status === "Active" && age(createDate, now) >= days(daysThreshold);
 
 const oldestActive = (keys: readonly KeyReport[]): KeyReport | null =>
   keys.find((key) => key.status === "Active") ?? null;

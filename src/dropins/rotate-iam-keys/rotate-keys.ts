@@ -7,17 +7,26 @@ import {
   Session,
   type Settings,
 } from "../../compose.ts";
-import type { AccessKeyId } from "../../core/access-key.ts";
+import { type AccessKey, type AccessKeyId, byAge } from "../../core/access-key.ts";
 import { InvalidInput } from "../../core/invalid-input.ts";
 import { type Policy, preset } from "../../core/policy.ts";
 import type { UserReport } from "../../core/result.ts";
-import { days, milliseconds } from "../../core/time.ts";
+import { days, type Instant, milliseconds } from "../../core/time.ts";
 import { CallError } from "../../ports.ts";
 import { handOut } from "../hand-out.ts";
 import { lenient } from "../lenient.ts";
 import type { Arguments } from "./arguments.ts";
 import type { RunLog } from "./log.ts";
-import { type Cleanup, judge, type Result, rotated, type Rotation, summarizeResults, type Tail } from "./results.ts";
+import {
+  type Cleanup,
+  isOld,
+  judge,
+  type Result,
+  rotated,
+  type Rotation,
+  summarizeResults,
+  type Tail,
+} from "./results.ts";
 
 /** How long a key has been out of use, as far as anything tells, before `--cleanup-inactive` deletes it. */
 const INACTIVE_FOR = days(30);
@@ -79,9 +88,13 @@ export async function rotateKeys(setting: Setting): Promise<Tail> {
       planned: null,
       onlyLook: given.dryRun,
     },
-    approve: async (findings, { rotations, would }) => {
-      for (const [userName, key] of findings.flatMap(oldestActive)) oldKeys.set(userName, key);
-      const count = given.dryRun ? would.length : rotations;
+    approve: async (findings) => {
+      for (const finding of findings) {
+        const [oldest] = activeKeys(finding);
+        if (oldest !== undefined) oldKeys.set(finding.subject.user.userName, oldest.accessKeyId);
+      }
+      const asked = { ...given, now: session.clock.now() };
+      const count = findings.flatMap(activeKeys).filter((key) => isOld(key, asked)).length;
       log.info(
         count === 0 ? "No access keys found that need rotation" : `Found ${count} access keys that need rotation`,
       );
@@ -92,11 +105,8 @@ export async function rotateKeys(setting: Setting): Promise<Tail> {
   return conclude(setting, reports, handedOut, session.clock.now());
 }
 
-const oldestActive = ({ subject, seen }: Finding): readonly (readonly [string, AccessKeyId])[] => {
-  const active = seen.keys.kind === "known" ? seen.keys.value.filter((key) => key.status === "Active") : [];
-  const [oldest] = active.toSorted((a, b) => a.createDate - b.createDate);
-  return oldest === undefined ? [] : [[subject.user.userName, oldest.accessKeyId]];
-};
+const activeKeys = ({ seen }: Finding): readonly AccessKey[] =>
+  seen.keys.kind === "known" ? byAge(seen.keys.value).filter(({ status }) => status === "Active") : [];
 
 /** The result as the last destination of each user: its entry leaves when every other place has the key, and before the old key is touched. */
 const intoResult = (
@@ -119,7 +129,7 @@ async function conclude(
   { given, result, log }: Setting,
   reports: readonly UserReport[],
   handedOut: ReadonlyMap<string, Rotation>,
-  now: Parameters<typeof judge>[2]["now"],
+  now: Instant,
 ): Promise<Tail> {
   const rotations: Rotation[] = [...handedOut.values()];
   const cleanups: Cleanup[] = [];
@@ -131,13 +141,13 @@ async function conclude(
       errors: more,
       notes,
     } = judge(report, handedOut.has(report.userName), {
-      daysThreshold: given.daysThreshold,
-      dryRun: given.dryRun,
+      ...given,
       now,
     });
     if (rotation !== null) {
       rotations.push(rotation);
-      await result.add(rotation, null);
+      // An output that is broken says so once more when the result is closed; the log is to have the rest all the same.
+      await result.add(rotation, null).catch(() => undefined);
     }
     if (cleanup !== null) cleanups.push(cleanup);
     errors.push(...more);
