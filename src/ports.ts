@@ -46,7 +46,7 @@ export interface Caller {
 
 /** IAM, one account. */
 export interface Iam {
-  /** All pages, sorted by name. `pathPrefix` begins with a slash. */
+  /** All pages, in AWS's order. `pathPrefix` begins with a slash. */
   listUsers(pathPrefix: string): Promise<readonly User[]>;
   getUser(userName: string): Promise<User | null>;
   /** Null where the user is gone. */

@@ -134,6 +134,7 @@ describe("the house is tidy:", () => {
       "destinations/secretsmanager.ts",
       "destinations/ssm.ts",
       "documents/fields.ts",
+      "dropins/iam-credential-rotation/results.ts",
       "escrow/file.ts",
       "escrow/ssm.ts",
       "host/hand-over.ts",
