@@ -52,7 +52,7 @@ options:
 
 keyturn's own:
   --deliver KIND:TARGET
-                        Where new keys go, such as ssm:/keys/{user}; may be
+                        Where new keys go: ssm:/keys/{user}; may be
                         repeated (default: KEYTURN_DELIVER, one a line). The
                         text format shows no secret, so it needs one
   --escrow KIND[:TARGET]

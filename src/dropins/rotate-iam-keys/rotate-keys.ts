@@ -15,6 +15,7 @@ import { days, type Instant, milliseconds } from "../../core/time.ts";
 import { CallError } from "../../ports.ts";
 import { handOut } from "../hand-out.ts";
 import { lenient } from "../lenient.ts";
+import { readingOwnWrites } from "../own-writes.ts";
 import type { Arguments } from "./arguments.ts";
 import type { RunLog } from "./log.ts";
 import {
@@ -64,8 +65,9 @@ export async function rotateKeys(setting: Setting): Promise<Tail> {
   const handedOut = new Map<string, Rotation>();
   const oldKeys = new Map<string, AccessKeyId>();
   const parts = await assemble(checked, () => Promise.reject(new Error("standard output belongs to the result")));
+  const tolerant = lenient(parts, (message) => log.warning(message));
   const session = new Session({
-    ...lenient(parts, (message) => log.warning(message)),
+    ...(given.settle === 0 ? readingOwnWrites(tolerant) : tolerant),
     destinations: [...parts.destinations, intoResult(setting, oldKeys, handedOut)],
   });
   log.info("Successfully connected to AWS IAM service");
@@ -75,6 +77,8 @@ export async function rotateKeys(setting: Setting): Promise<Tail> {
       : `Rotating keys for specific user: ${given.user}`,
   );
   if (given.cleanupInactive) log.info("Cleaning up inactive keys...");
+  if (given.dryRun && given.outputFormat === "text" && given.deliver.length === 0)
+    log.warning("The run itself will be refused: the text format shows no secret, so it needs --deliver");
   const users = await session.users({
     users: given.user === null ? [] : [given.user],
     path: null,
