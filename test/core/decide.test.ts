@@ -1549,7 +1549,7 @@ const policies: readonly Gated[] = [
   {
     says: "inactive keys, only replaced ones: keeps a predecessor for the time of the policy since its handover was recorded",
     user: {
-      ...handover(29, { old: { status: "Inactive", usedDaysAgo: 60 } }),
+      ...handover(29, { old: { status: "Inactive", usedDaysAgo: 90 }, new: { ageDays: 60 } }),
       policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
     },
     expected: settled("inactive-not-ours"),

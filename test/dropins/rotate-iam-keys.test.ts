@@ -165,7 +165,7 @@ describe("the result", () => {
     },
     {
       "username": "b\\u00e9\\u2028",
-      "old_key_id": "",
+      "old_key_id": null,
       "new_key_id": "AKIAI44QH8DHBEXAMPLE",
       "success": true,
       "error": null,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { main } from "../../src/dropins/rotate-iam-keys/program.ts";
 import { WriteFailed } from "../../src/host/write-all.ts";
 import { temporaryFolder } from "../support/cli.ts";
@@ -75,9 +75,9 @@ async function killed(child: ChildProcess | null): Promise<void> {
   await gone;
 }
 
-/** A disk that is full when the secret comes. */
-const full = (text: string) => {
-  if (text.includes("new_secret_key")) throw new WriteFailed("ENOSPC", 0);
+/** An output that breaks when the secret comes, after so many bytes of its entry. */
+const breakAtSecret = (written: number) => (text: string) => {
+  if (text.includes("new_secret_key")) throw new WriteFailed("ENOSPC", written);
 };
 
 const outcome = ({ username, success }: { username: string; success: boolean }) => [username, success];
@@ -237,6 +237,32 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
     });
   });
 
+  describe("the command lines of S4's page, with another program's name,", () => {
+    beforeEach(() => {
+      const keys = "aws_access_key_id = ASIATESTRUNNER000000\naws_secret_access_key = test\n";
+      writeFileSync(join(home, "credentials"), `[default]\n${keys}[production]\n${keys}`);
+      vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", join(home, "credentials"));
+      vi.stubEnv("AWS_ACCESS_KEY_ID", undefined);
+    });
+    afterEach(() => vi.stubEnv("AWS_ACCESS_KEY_ID", "ASIATESTRUNNER000000"));
+
+    it.each([
+      ["--dry-run", "Active"],
+      ["--days-threshold 60", "Inactive Active"],
+      ["--user john.doe", "Inactive Active"],
+      ["--cleanup-inactive", "Inactive Active"],
+      ["--output-format json", "Inactive Active"],
+      ["--profile production --region us-west-2", "Inactive Active"],
+      ["--days-threshold 90 --cleanup-inactive --output-format json", "Inactive Active"],
+      ["--dry-run --days-threshold 1", "Active"],
+    ])("%s", async (line, expected) => {
+      await moto.seed([user("john.doe", { ageDays: 100 })]);
+      const { code, out } = await run(line.split(" "), { env: { KEYTURN_DELIVER: `file:${home}/keys/{user}.json` } });
+      expect(out).toMatch(line.includes("json") ? /"successful_rotations": 1,/ : /^Successful Rotations: 1$/m);
+      expect([code, await statusOf("john.doe")]).toEqual([0, expected]);
+    });
+  });
+
   describe("a secret leaves before the old key is touched:", () => {
     it("the entry is written, whole, when the old key is deactivated", async () => {
       await moto.seed([user("a", { ageDays: 100 }), user("b", { ageDays: 100 })]);
@@ -254,13 +280,21 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       expect(seen.toSorted((x, y) => (x < y ? -1 : 1))).toEqual(["a", "b"]);
     });
 
-    it("an output that breaks at the entry: the new key is removed, the old one untouched", async () => {
-      const [old] = await moto.seed([user("john.doe", { ageDays: 100 })]);
-      const { code, err } = await run(JSON_RUN, { sink: full });
+    it("an output that breaks at the entry: the new keys are removed, the old ones untouched", async () => {
+      const old = await moto.seed(["john.doe", "other"].map((name) => user(name, { ageDays: 100 })));
+      const { code, err } = await run(JSON_RUN, { sink: breakAtSecret(0) });
       expect(code).toBe(1);
-      expect(err).toContain("Cleaned up failed new key");
-      expect(await idsOf("john.doe")).toEqual([old?.accessKeyId]);
-      expect(await statusOf("john.doe")).toBe("Active");
+      expect(err.split("Cleaned up failed new key")).toHaveLength(3);
+      expect((await moto.keys()).map(({ accessKeyId, status }) => [accessKeyId, status])).toEqual(
+        old.map(({ accessKeyId }) => [accessKeyId, "Active"]),
+      );
+    });
+
+    it("an output that breaks when the secret had left: somebody may have it, so both keys stay", async () => {
+      await moto.seed([user("john.doe", { ageDays: 100 })]);
+      const { code } = await run(JSON_RUN, { sink: breakAtSecret(1_000) });
+      expect(code).toBe(1);
+      expect(await statusOf("john.doe")).toBe("Active Active");
     });
 
     it("an output that nobody reads, or that is full, is found out before anything is made", async () => {

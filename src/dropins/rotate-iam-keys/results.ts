@@ -9,7 +9,7 @@ import { age, days, type Instant } from "../../core/time.ts";
 /** One entry of `rotated_keys`. Where it succeeded the document shows `new_secret_key` behind it. */
 export interface Rotation {
   readonly username: string;
-  readonly old_key_id: string;
+  readonly old_key_id: string | null;
   /** `DRY_RUN_KEY_ID` in a dry run. */
   readonly new_key_id: string | null;
   readonly success: boolean;
@@ -135,7 +135,7 @@ function rotationOf(
 ): Rotation {
   return {
     username: userName,
-    old_key_id: (old ?? oldestActive(keys))?.accessKeyId ?? "",
+    old_key_id: (old ?? oldestActive(keys))?.accessKeyId ?? null,
     new_key_id: newKey,
     success: reason === null,
     error: reason === null ? null : `Failed to rotate key for user ${userName}: ${reason}`,
@@ -146,7 +146,7 @@ function rotationOf(
 /** The entry of a key that is being handed out: what is printed before the old key is touched. */
 export const rotated = (userName: string, old: AccessKeyId | null, newKey: AccessKeyId): Rotation => ({
   username: userName,
-  old_key_id: old ?? "",
+  old_key_id: old,
   new_key_id: newKey,
   success: true,
   error: null,

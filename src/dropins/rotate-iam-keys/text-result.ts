@@ -47,6 +47,6 @@ const summaryLines = (head: Head, summary: Summary): readonly string[] => [
 
 function detailsOf({ username, old_key_id, new_key_id, success, error }: Rotation): readonly string[] {
   const status = success ? "SUCCESS" : "FAILED";
-  const line = `User: ${plain(username)}, Old Key: ${old_key_id}, New Key: ${new_key_id ?? "None"}, Status: ${status}`;
+  const line = `User: ${plain(username)}, Old Key: ${old_key_id ?? "None"}, New Key: ${new_key_id ?? "None"}, Status: ${status}`;
   return error === null ? [line] : [line, `  Error: ${plain(error)}`];
 }
