@@ -508,7 +508,10 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
     });
 
     it("a reply that is lost costs nobody a key, and stdout stays whole", async () => {
-      const [ids] = await seed("lost", [{ name: "lost-a", keys: [old(30)] }, { name: "lost-b" }]);
+      const [ids] = await seed("lost", [
+        { name: "lost-a", keys: [old(30)] },
+        { name: "lost-b", keys: [old(30)] },
+      ]);
       faults.set("lost-a", ({ action }) => (action === "iam:CreateAccessKey" ? { kind: "lose-reply" } : null));
       const { code, stdout, stderr } = await built(["lost"]);
       expect(code).toBe(1);
