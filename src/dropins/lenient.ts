@@ -92,7 +92,7 @@ function lenientIam(iam: Iam, excuse: Excuse, unseen: Set<string>): Iam {
  * A record that could not be written, or cannot be read back, is remembered for this run. It is believed as long as the one that
  * AWS shows is the one that it was to replace: a newer one is another run's, and stands.
  */
-function lenientRecords(records: RecordStore, excuse: Excuse, unseen: ReadonlySet<string>): RecordStore {
+function lenientRecords(records: RecordStore, excuse: Excuse, unseen: Set<string>): RecordStore {
   const shown = new Map<string, string | null>();
   const remembered = new Map<string, { readonly record: string; readonly over: string | null }>();
   const readShown = async (...[userName, tags]: Parameters<RecordStore["read"]>): Promise<string | null> => {
@@ -100,7 +100,9 @@ function lenientRecords(records: RecordStore, excuse: Excuse, unseen: ReadonlySe
     try {
       return await records.read(userName, tags);
     } catch (error) {
-      return excuse(error, null);
+      const none = excuse(error, null);
+      unseen.add(userName);
+      return none;
     }
   };
   return {

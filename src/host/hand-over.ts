@@ -21,7 +21,7 @@ export async function handOver(
     const left = Buffer.from(text, "utf8").subarray(0, error.written).toString("utf8");
     const isOut = secrets.some((secret) => left.includes(secret.reveal()));
     if (isOut) throw new CallError("unknown", "write", where, error.code, "the secret had left when writing failed");
-    throw new CallError("refused", "write", where, error.code, "it is closed or full; nobody got the key");
+    throw new CallError("refused", "write", where, error.code, "it is closed or full");
   }
 }
 

@@ -5,11 +5,11 @@ import { CallError, type Iam } from "../../ports.ts";
 /**
  * The same parts, where a key that makes room for the next one is deleted only when as much as can be known says that the next
  * one is possible. IAM has no third slot, so the older key must go before its place is taken; what would make the creation fail
- * is found out before that. `check` throws where a new key could not be handed out now.
+ * is found out before that.
  *
  * A user's own key may be rotated, as ever: the run is signed with the key that is current, which stays. It is never deleted.
  */
-export function makingRoomWithCare(parts: Parts, check: () => Promise<void>): Parts {
+export function makingRoomWithCare(parts: Parts): Parts {
   const { iam, caller } = parts;
   const slotsTaken = new Map<string, number>();
   const made = new Set<AccessKeyId>();
@@ -32,10 +32,8 @@ export function makingRoomWithCare(parts: Parts, check: () => Promise<void>): Pa
         if (id === caller.accessKeyId)
           throw new CallError("refused", "iam:DeleteAccessKey", `user/${userName}`, "OwnKey", `${id} signs this run`);
         // What this run made itself, and takes back, makes room for nothing.
-        if (!made.has(id)) {
-          await check();
-          if ((slotsTaken.get(userName) ?? 0) >= KEYS_PER_USER) await proveCreatable(iam, userName);
-        }
+        const makesRoom = !made.has(id) && (slotsTaken.get(userName) ?? 0) >= KEYS_PER_USER;
+        if (makesRoom) await proveCreatable(iam, userName);
         await iam.deleteAccessKey(userName, id);
       },
     },

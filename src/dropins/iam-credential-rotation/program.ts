@@ -8,6 +8,7 @@ import {
   type Settings,
 } from "../../compose.ts";
 import type { User } from "../../core/access-key.ts";
+import type { Command } from "../../core/decision.ts";
 import { InvalidInput } from "../../core/invalid-input.ts";
 import type { UserReport } from "../../core/result.ts";
 import { CallError } from "../../ports.ts";
@@ -71,10 +72,15 @@ async function connect(settings: CheckedSettings, results: Results, io: DropInIo
     throw error;
   });
   const tolerant = readingOwnWrites(lenient(parts, (message) => io.err(`warning: ${plain(message)}`)));
-  const check = () => results.check();
-  const destinations = [handOut(results.label, check, (user, pair) => results.give(user, pair))];
+  const destinations = [
+    handOut(
+      results.label,
+      () => results.check(),
+      (user, pair) => results.give(user, pair),
+    ),
+  ];
   return {
-    session: new Session({ ...makingRoomWithCare(tolerant, check), destinations }),
+    session: new Session({ ...makingRoomWithCare(tolerant), destinations }),
     listUsers: (pathPrefix: string) => parts.iam.listUsers(pathPrefix),
   };
 }
@@ -145,7 +151,7 @@ const wasRotated = ({ steps }: UserReport): boolean =>
 
 function whyNot({ userName }: User, report: UserReport | null, { clock }: Session): readonly string[] {
   if (report === null) return [`error: ${userName}: nothing was decided`];
-  const { sentence, next, command } = report;
+  const { code, sentence, next, command } = report;
   const when = next === null || next.at === null ? "" : `, not before ${whenWords(next.at, clock.now())}`;
   const lines = [
     /NoSuchEntity/.test(sentence)
@@ -154,6 +160,12 @@ function whyNot({ userName }: User, report: UserReport | null, { clock }: Sessio
   ];
   if (next !== null) lines.push(`hint: ${next.what}${when}`);
   if (command !== null) lines.push(`hint: ${commandLine(command)}`);
+  const newest = report.keys.findLast((key) => key.status === "Active");
+  // The likely reason to run again so soon: what came after the first run failed, and its keys are lost.
+  if (code === "overlap" && newest !== undefined) {
+    const free: Command = ["retire", userName, newest.accessKeyId, "--delete"];
+    lines.push(`hint: if nobody has ${newest.accessKeyId}, run again after: ${commandLine(free)}`);
+  }
   return lines;
 }
 
