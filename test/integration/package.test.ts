@@ -32,6 +32,7 @@ describe("the package", { timeout: 120_000 }, () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
     expect(run("--version").trim()).toBe(version);
     expect(program("iam-credential-rotation", "--version")).toBe(`iam-credential-rotation, version ${version}\n`);
+    expect(program("rotate-iam-keys", "--version").trim()).toBe(version);
     expect(run("demo", "--days", "2")).toContain("This account is simulated");
     writeFileSync(
       join(home, "use.mjs"),
