@@ -371,16 +371,22 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       expect(await statusOf("john.doe")).toBe("Inactive Active");
     });
 
-    it("an interruption leaves a valid document", async () => {
-      await moto.seed(["a", "b"].map((name) => user(name, { ageDays: 100 })));
+    it("an interruption finishes the users in progress, names the others, and leaves a valid document", async () => {
+      await moto.seed(Array.from({ length: 40 }, (_, index) => user(`u${index}`, { ageDays: 100 })));
       let sent = false;
       proxy.before = ({ action }) => {
         if (action === "iam:CreateAccessKey" && !sent) sent = process.emit("SIGINT");
         return { kind: "pass" };
       };
       const { code, document } = await run(JSON_RUN);
+      const { rotated_keys: rotations, errors } = document();
+      const left = /^Interrupted before these users were begun: (.*)$/.exec(errors[0] ?? "")?.[1]?.split(", ") ?? [];
       expect(code).toBe(130);
-      expect(document().rotated_keys.every(({ success }) => success)).toBe(true);
+      expect(rotations.length).toBeGreaterThan(0);
+      expect(left.length).toBeGreaterThan(0);
+      expect(rotations.length + left.length).toBe(40);
+      for (const { username } of rotations) expect(await statusOf(username)).toBe("Inactive Active");
+      for (const name of left) expect(await statusOf(name)).toBe("Active");
     });
   });
 
@@ -557,6 +563,17 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
         rotated_keys: [{ username: "b", success: true }],
         errors: [expect.stringMatching(/^Could not retrieve keys for user a: /)],
       });
+    });
+
+    it("a question that failed, other than one that is denied, is never guessed: the user waits, exit 1", async () => {
+      await moto.seed([user("john.doe", { ageDays: 100 })]);
+      proxy.before = ({ action }) =>
+        action === "iam:ListUserTags" ? { kind: "error", status: 400, code: "InvalidInput" } : { kind: "pass" };
+      const { code, document } = await run(JSON_RUN);
+      expect([code, changes()]).toEqual([1, []]);
+      expect(document().rotated_keys).toMatchObject([
+        { success: false, error: expect.stringContaining("iam:ListUserTags failed: InvalidInput") },
+      ]);
     });
 
     it("a creation that is refused is a failed rotation, in S4's words", async () => {
