@@ -19,7 +19,7 @@ export interface Place {
   readonly folder: string;
 }
 
-/** `rotate-iam-keys`: S4's script with keyturn inside. Returns the exit code; never throws. */
+/** `rotate-iam-keys`: S4's script with keyturn inside. Returns the exit code; rejects only on a bug. */
 export async function main(
   argv: readonly string[],
   io: DropInIo,

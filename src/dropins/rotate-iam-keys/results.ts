@@ -1,8 +1,8 @@
 import type { AccessKey, AccessKeyId, KeyPair } from "../../core/access-key.ts";
 import type { ReasonCode } from "../../core/reasons.ts";
 import type { KeyReport, StepReport, UserReport } from "../../core/result.ts";
-import { commandLine } from "../../report/words.ts";
 import { age, days, type Instant } from "../../core/time.ts";
+import { commandLine } from "../../report/words.ts";
 
 /* What S4 reports, under S4's names and in S4's order: these objects are printed as they are. */
 

@@ -27,6 +27,7 @@ import {
   type Rotation,
   summarizeResults,
   type Tail,
+  type UserResult,
 } from "./results.ts";
 
 /** How long a key has been out of use, as far as anything tells, before `--cleanup-inactive` deletes it. */
@@ -114,12 +115,12 @@ const activeKeys = ({ seen }: Finding): readonly AccessKey[] =>
 
 /** The result as the last destination of each user: its entry leaves when every other place has the key, and before the old key is touched. */
 const intoResult = (
-  { result, checked: { destinations } }: Setting,
+  { result, given: { outputFormat } }: Setting,
   oldKeys: ReadonlyMap<string, AccessKeyId>,
   handedOut: Map<string, Rotation>,
 ): Parts["destinations"][number] =>
   handOut(
-    destinations.length === 0 ? "standard output" : "the result",
+    outputFormat === "json" ? "standard output" : "the report, which does not show it",
     () => result.check(),
     async ({ userName }, pair) => {
       const rotation = rotated(userName, oldKeys.get(userName) ?? null, pair.accessKeyId);
@@ -139,23 +140,16 @@ async function conclude(
   const cleanups: Cleanup[] = [];
   const errors: string[] = [];
   for (const report of reports) {
-    const {
-      rotation,
-      cleanup,
-      errors: more,
-      notes,
-    } = judge(report, handedOut.has(report.userName), {
-      ...given,
-      now,
-    });
+    const judged = judge(report, handedOut.has(report.userName), { ...given, now });
+    const { rotation, cleanup } = judged;
     if (rotation !== null) {
       rotations.push(rotation);
       // An output that is broken says so once more when the result is closed; the log is to have the rest all the same.
       await result.add(rotation, null).catch(() => undefined);
     }
     if (cleanup !== null) cleanups.push(cleanup);
-    errors.push(...more);
-    tell(log, rotation, cleanup, more, notes);
+    errors.push(...judged.errors);
+    tell(log, judged);
   }
   const left = reports.filter(({ outcome }) => outcome === "interrupted").map(({ userName }) => userName);
   if (left.length > 0) errors.push(`Interrupted before these users were begun: ${left.join(", ")}`);
@@ -163,13 +157,7 @@ async function conclude(
   return { cleanup_results: cleanups, errors, summary: summarizeResults(rotations, cleanups) };
 }
 
-function tell(
-  log: RunLog,
-  rotation: Rotation | null,
-  cleanup: Cleanup | null,
-  errors: readonly string[],
-  notes: readonly string[],
-): void {
+function tell(log: RunLog, { rotation, cleanup, errors, notes }: UserResult): void {
   if (rotation !== null && rotation.error !== null) log.error(rotation.error);
   else if (rotation !== null)
     log.info(`DRY RUN: Would rotate key ${rotation.old_key_id} for user ${rotation.username}`);
