@@ -107,13 +107,17 @@ async function rotateInTurn(
       rotated += 1;
       continue;
     }
-    results.passOver(user, report?.keys ?? []);
-    for (const line of refused === null ? whyNot(user, report, session) : [`error: ${user.userName}: ${refused}`])
+    // What was handed out before something else failed is in somebody's hands: the document keeps it.
+    const isOut = results.hasGiven(user);
+    if (!isOut) results.passOver(user, report?.keys ?? []);
+    for (const line of refused === null
+      ? whyNot(user, report, isOut, session)
+      : [`error: ${user.userName}: ${refused}`])
       io.err(plain(line));
   }
-  const untouched = users.length - rotated;
-  if (untouched > 0) io.err(`error: ${rotated} of ${users.length} users got a new key`);
-  return untouched === 0;
+  const given = users.filter((user) => results.hasGiven(user)).length;
+  if (rotated < users.length) io.err(`error: ${given} of ${users.length} users got a new key`);
+  return rotated === users.length;
 }
 
 const isClosed = async (results: Results): Promise<boolean> =>
@@ -149,16 +153,16 @@ async function rotateOne(
 const wasRotated = ({ steps }: UserReport): boolean =>
   steps.some(({ action, result }) => action.kind === "rotate" && result === "done");
 
-function whyNot({ userName }: User, report: UserReport | null, { clock }: Session): readonly string[] {
+function whyNot({ userName }: User, report: UserReport | null, isOut: boolean, { clock }: Session): readonly string[] {
   if (report === null) return [`error: ${userName}: nothing was decided`];
   const { code, sentence, next, command } = report;
   const when = next === null || next.at === null ? "" : `, not before ${whenWords(next.at, clock.now())}`;
   const lines = [
     /NoSuchEntity/.test(sentence)
       ? `error: Specified user not found: ${userName}`
-      : `error: ${userName}: no new key: ${sentence}`,
+      : `error: ${userName}: ${isOut ? "its new key is handed out, but" : "no new key"}: ${sentence}`,
   ];
-  if (next !== null) lines.push(`hint: ${next.what}${when}`);
+  if (next !== null) lines.push(`hint: next: ${next.what}${when}`);
   if (command !== null) lines.push(`hint: ${commandLine(command)}`);
   const newest = report.keys.findLast((key) => key.status === "Active");
   // The likely reason to run again so soon: what came after the first run failed, and its keys are lost.
