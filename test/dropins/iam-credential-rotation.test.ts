@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -521,6 +530,48 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
       expect(code).toBe(1);
       expect(stderr).toContain("left-a: no new key: ");
       expect(await idsOf("left-a")).toHaveLength(2);
+    });
+
+    it.each(["stdout", "file"])(
+      "a key that was handed out to %s stays handed out, whatever fails after that",
+      async (to) => {
+        const path = `after-${to}`;
+        const [name, file] = [`${path}-a`, join(temporaryFolder(), "keys.json")];
+        await seed(path, [{ name, keys: [old(30)] }, { name: `${path}-b` }]);
+        let records = 0;
+        // The third record says that the key was delivered.
+        faults.set(name, ({ action }) => {
+          if (action === "iam:TagUser") records += 1;
+          return records === 3 ? { kind: "error", status: 400, code: "ValidationError" } : null;
+        });
+        const { code, stderr, stdout } = await rotate(to === "file" ? [path, "-o", file] : [path]);
+        const handed = JSON.parse(to === "file" ? readFileSync(file, "utf8") : stdout) as Handed;
+        expect(code).toBe(1);
+        expect(stderr).toContain(`${name}: its new key is handed out, but: record-delivered: `);
+        expect(stderr).toContain("2 of 2 users got a new key");
+        expect(Object.keys(handed)).toEqual([name, `${path}-b`]);
+        expect(await idsOf(name)).toContain(handed[name]?.AccessKeyId);
+      },
+    );
+
+    it("a file of which it is not sure that it would survive a power cut keeps its key", async () => {
+      const folder = temporaryFolder();
+      await seed("unsure", [{ name: "unsure-a", keys: [old(30)] }, { name: "unsure-b" }]);
+      const uid = 65_534;
+      if (process.geteuid?.() === 0) chownSync(folder, uid, uid);
+      // A folder that may be written but not read cannot be brought to disk.
+      chmodSync(folder, 0o300);
+      const file = join(folder, "keys.json");
+      const { code, stderr } = await built(["unsure", "-o", file], {
+        ...(process.geteuid?.() === 0 ? { uid } : {}),
+        env: { HOME: folder },
+      });
+      chmodSync(folder, 0o700);
+      expect(code).toBe(1);
+      expect(stderr).toContain("unsure-a: its new key is handed out, but: ");
+      const handed = JSON.parse(readFileSync(file, "utf8")) as Handed;
+      expect(Object.keys(handed)).toEqual(["unsure-a", "unsure-b"]);
+      expect(await idsOf("unsure-a")).toContain(handed["unsure-a"]?.AccessKeyId);
     });
 
     it("a reply that is lost costs nobody a key, and stdout stays whole", async () => {

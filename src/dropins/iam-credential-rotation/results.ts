@@ -18,6 +18,8 @@ export interface Results {
   begin(users: readonly User[]): Promise<void>;
   /** Resolves when the key has left this process, or is on disk. Throws `CallError`, see `handOut`. */
   give(user: User, pair: KeyPair): Promise<void>;
+  /** Whether the key of this user was taken, or may have been. */
+  hasGiven(user: User): boolean;
   /** A user of this run who got no new key. `keys` = those that it has, as far as they are known. */
   passOver(user: User, keys: readonly KeyReport[]): void;
   /** Completes the document, whatever became of the run. */
@@ -37,7 +39,7 @@ class StreamedResults implements Results {
   readonly label = "stdout";
   readonly check: () => Promise<void>;
   readonly #stream: SecretStream;
-  #given = 0;
+  readonly #given = new Set<string>();
 
   constructor({ write }: DropInIo) {
     this.#stream = new SecretStream(write, this.label);
@@ -49,14 +51,17 @@ class StreamedResults implements Results {
   }
 
   async give({ userName }: User, pair: KeyPair): Promise<void> {
-    await this.#stream.append(`${this.#given === 0 ? "\n" : ",\n"}${entry(userName, pair)}`, [pair.secretAccessKey]);
-    this.#given += 1;
+    const before = this.#given.size === 0 ? "\n" : ",\n";
+    await this.#stream.append(`${before}${entry(userName, pair)}`, [pair.secretAccessKey]);
+    this.#given.add(userName);
   }
+
+  hasGiven = ({ userName }: User): boolean => this.#given.has(userName);
 
   passOver(): void {}
 
   async end(): Promise<void> {
-    await this.#stream.append(this.#given === 0 ? "}\n" : "\n}\n");
+    await this.#stream.append(this.#given.size === 0 ? "}\n" : "\n}\n");
   }
 }
 
@@ -72,6 +77,7 @@ class FileResults implements Results {
   /** What this run wrote last; null as long as it has handed out nothing, and left the file alone. */
   #written: string | null = null;
   readonly #entries = new Map<string, KeyPair>();
+  readonly #given = new Set<string>();
 
   constructor(outfile: string) {
     this.label = `file ${outfile}`;
@@ -116,12 +122,17 @@ class FileResults implements Results {
     this.#entries.set(userName, pair);
     try {
       await this.#write();
+      this.#given.add(userName);
     } catch (error) {
-      if (former === undefined) this.#entries.delete(userName);
+      // A file that may have the key must not lose it when it is written for the next user.
+      if (error instanceof CallError && error.kind === "unknown") this.#given.add(userName);
+      else if (former === undefined) this.#entries.delete(userName);
       else this.#entries.set(userName, former);
       throw error;
     }
   }
+
+  hasGiven = ({ userName }: User): boolean => this.#given.has(userName);
 
   passOver({ userName }: User, keys: readonly KeyReport[]): void {
     const newest = keys.findLast((key) => key.status === "Active")?.accessKeyId;

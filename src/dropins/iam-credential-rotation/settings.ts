@@ -1,5 +1,4 @@
-import type { Settings } from "../../compose.ts";
-import type { Finding } from "../../compose.ts";
+import type { Finding, Settings } from "../../compose.ts";
 import { InvalidInput } from "../../core/invalid-input.ts";
 import { checkPolicy, presets } from "../../core/policy.ts";
 import { days, type Duration, formatDuration, milliseconds, parseDuration } from "../../core/time.ts";
