@@ -53,7 +53,7 @@ const report = (told: Partial<UserReport>): UserReport => ({
 describe("the command line of rotate-iam-keys", () => {
   const JSON_FORMAT = ["--output-format", "json"];
 
-  it("has S4's defaults", () => {
+  it("has the script's defaults", () => {
     expect(parseArguments(["--dry-run"], {})).toEqual({
       daysThreshold: 90,
       dryRun: true,
@@ -222,12 +222,12 @@ describe("what became of a user", () => {
     ["own-key", "this run is signed with it"],
     ["maybe-delivered", "it may have been handed out"],
     ["turn-in-progress", "another run is at work"],
-  ] as const)("says why in keyturn's words where S4 has none: %s", (code, sentence) => {
+  ] as const)("says why in keyturn's words where the script has none: %s", (code, sentence) => {
     const { rotation } = judge(report({ code, sentence, keys: [key(OLD, 100), key(NEW, 1)] }), false, asked);
     expect(rotation?.error).toBe(`Failed to rotate key for user john.doe: ${sentence}`);
   });
 
-  it("is nothing where no key is old: S4 would not have touched it either", () => {
+  it("is nothing where no key is old: the script would not have touched it either", () => {
     expect(judge(report({ keys: [key(OLD, 89)] }), false, asked)).toMatchObject({ rotation: null, errors: [] });
     expect(judge(report({ keys: [key(OLD, 300, "Inactive")] }), false, asked)).toMatchObject({ rotation: null });
   });
@@ -260,7 +260,7 @@ describe("what became of a user", () => {
 });
 
 describe("the log", () => {
-  it("takes over the file that S4 left behind, for its owner alone", () => {
+  it("takes over the file that the script left behind, for its owner alone", () => {
     const folder = temporaryFolder();
     const file = join(folder, "iam_key_rotation.log");
     writeFileSync(file, "before\n", { mode: 0o644 });

@@ -31,7 +31,7 @@ const config = JSON.parse(read("iag_config.json")) as {
 };
 
 describe("the definitions for Itential's gateway", () => {
-  it("have S4's parameters, types, defaults and limits", () => {
+  it("have the script's parameters, types, defaults and limits", () => {
     expect(Object.entries(schema.properties).map(([name, { type, default: value }]) => [name, type, value])).toEqual([
       ["days_threshold", "integer", 90],
       ["dry_run", "boolean", false],

@@ -21,7 +21,7 @@ vi.mock(import("node:timers/promises"), async (original) => {
 const BIN = fileURLToPath(new URL("../../dist/dropins/rotate-iam-keys/main.js", import.meta.url));
 const DAY = 86_400;
 
-/** What the users' page of S4 lists, and the question that needs no permission. */
+/** What the users' page of the script lists, and the question that needs no permission. */
 const PAGE_PERMISSIONS = [
   "iam:ListUsers",
   "iam:ListAccessKeys",
@@ -145,7 +145,7 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
   const changes = () =>
     Object.keys(proxy.counts()).filter((action) => /Create|Update|Delete|Tag/.test(action) && !/List/.test(action));
 
-  describe("rotates in S4's order and reports in S4's words:", () => {
+  describe("rotates in the script's order and reports in the script's words:", () => {
     it("a key over the threshold gets a successor and is Inactive; a young one is left", async () => {
       const [old] = await moto.seed([user("john.doe", { ageDays: 91 }), user("young", { ageDays: 89 })]);
       const { code, out, err, document } = await run(["--days-threshold", "90", "--cleanup-inactive", ...JSON_RUN]);
@@ -237,7 +237,7 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
     });
   });
 
-  describe("the command lines of S4's page, with another program's name,", () => {
+  describe("the command lines of the script's page, with another program's name,", () => {
     beforeEach(() => {
       const keys = "aws_access_key_id = ASIATESTRUNNER000000\naws_secret_access_key = test\n";
       writeFileSync(join(home, "credentials"), `[default]\n${keys}[production]\n${keys}`);
@@ -411,7 +411,7 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
   });
 
   describe("the text format", () => {
-    it("shows S4's summary and no secret; the key is where --deliver says", async () => {
+    it("shows the script's summary and no secret; the key is where --deliver says", async () => {
       const [old] = await moto.seed([
         user("john.doe", { ageDays: 100 }),
         user("two", { ageDays: 100 }, { ageDays: 95 }),
@@ -521,7 +521,7 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
     });
   });
 
-  describe("with no more permissions than S4's page lists", () => {
+  describe("with no more permissions than the script's page lists", () => {
     beforeEach(() => {
       proxy.before = ({ action }) =>
         PAGE_PERMISSIONS.includes(action) ? { kind: "pass" } : { kind: "error", status: 403, code: "AccessDenied" };
@@ -579,7 +579,7 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       ]);
     });
 
-    it("a creation that is refused is a failed rotation, in S4's words", async () => {
+    it("a creation that is refused is a failed rotation, in the script's words", async () => {
       await moto.seed([user("john.doe", { ageDays: 100 })]);
       proxy.before = refuse("iam:CreateAccessKey");
       const { code, document } = await run(JSON_RUN);

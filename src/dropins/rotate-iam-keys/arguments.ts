@@ -2,8 +2,8 @@ import { InvalidInput } from "../../core/invalid-input.ts";
 import { type Duration, parseDuration } from "../../core/time.ts";
 
 /*
- * The command line of S4, read as Python's argparse reads it: flags may be shortened, values may follow after `=`, and a mistake
- * ends in the usage and exit code 2. Behind S4's seven flags stand keyturn's own.
+ * The command line of the script, read as Python's argparse reads it: flags may be shortened, values may follow after `=`, and
+ * a mistake ends in the usage and exit code 2. Behind the script's seven flags stand keyturn's own.
  */
 
 /** The command line, checked. */
@@ -100,7 +100,7 @@ export function parseArguments(
   return checkDelivery({
     daysThreshold: daysFrom(last("--days-threshold") ?? "90"),
     dryRun: given.has("--dry-run"),
-    // Workflow engines pass what nobody filled in as an empty text; S4 takes it for absent, too.
+    // Workflow engines pass what nobody filled in as an empty text; the script takes it for absent, too.
     profile: last("--profile") || null,
     region: last("--region") || "us-east-1",
     user: last("--user") || null,
@@ -168,7 +168,7 @@ function findFlag(name: string): Flag | null {
   return fits[0] ?? null;
 }
 
-/** A whole number as Python reads one. A negative one made S4 rotate keys that are made in the future, that is, all. */
+/** A whole number as Python reads one. A negative one meant every key to the script. */
 function daysFrom(text: string): number {
   const count = Number(text.replaceAll("_", ""));
   if (!/^\s*[+-]?\d+(?:_\d+)*\s*$/.test(text) || !Number.isSafeInteger(count))

@@ -6,8 +6,8 @@ import type { Head, Result, Rotation, Tail } from "./results.ts";
 const SECRET: Fields = { names: new Map([["new_secret_key", "secretAccessKey"]]), sesRegion: null };
 
 /**
- * S4's JSON document, to the byte as Python prints it, except that it grows: each entry of `rotated_keys` leaves this process
- * before that user's old key is touched. What comes after them in S4's order is written at the end.
+ * The script's JSON document, to the byte as Python prints it, except that it grows: each entry of `rotated_keys` leaves this
+ * process before that user's old key is touched. What comes after them in the script's order is written at the end.
  */
 export class JsonResult implements Result {
   readonly #stream: SecretStream;

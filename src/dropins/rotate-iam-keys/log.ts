@@ -4,7 +4,7 @@ import type { Instant } from "../../core/time.ts";
 import type { Step } from "../../ports.ts";
 import { plain } from "../../report/table.ts";
 
-/** S4's log file, in the working directory. */
+/** The script's log file, in the working directory. */
 const FILE = "iam_key_rotation.log";
 
 type Level = "INFO" | "WARNING" | "ERROR";
@@ -31,7 +31,10 @@ export class RunLog {
   warning = (message: string): void => this.#courtesy("WARNING", message);
   error = (message: string): void => this.#courtesy("ERROR", message);
 
-  /** What a turn does, in S4's words. Throws where a step that is about to happen cannot be written down: then it is not begun. */
+  /**
+   * What a turn does, in the script's words. Throws where a step that is about to happen cannot be written down: then it is
+   * not begun.
+   */
   journal = (step: Step): void => {
     for (const [level, message] of this.#wordsOf(step)) {
       if (step.outcome === "started") this.#write(level, message);
@@ -103,7 +106,7 @@ function openLog(path: string): number {
     throw unwritable("it is not a file");
   }
   try {
-    fchmodSync(descriptor, 0o600); // one that S4 left behind is readable by everybody
+    fchmodSync(descriptor, 0o600); // one that the script left behind is readable by everybody
   } catch {
     closeSync(descriptor);
     throw unwritable("it belongs to somebody else");

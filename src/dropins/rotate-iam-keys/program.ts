@@ -4,7 +4,7 @@ import type { DropInIo } from "../hand-out.ts";
 import { explainUsage, help, parseArguments, UsageError } from "./arguments.ts";
 import type { Place } from "./run.ts";
 
-/** `rotate-iam-keys`: S4's script with keyturn inside. Returns the exit code; rejects only on a bug. */
+/** `rotate-iam-keys`, in place of the script `rotate_iam_keys.py`. Returns the exit code; rejects only on a bug. */
 export async function main(
   argv: readonly string[],
   io: DropInIo,

@@ -4,7 +4,7 @@ import type { KeyReport, StepReport, UserReport } from "../../core/result.ts";
 import { age, days, type Instant } from "../../core/time.ts";
 import { commandLine } from "../../report/words.ts";
 
-/* What S4 reports, under S4's names and in S4's order: these objects are printed as they are. */
+/* What the script reports, under its names and in its order: these objects are printed as they are. */
 
 /** One entry of `rotated_keys`. Where it succeeded the document shows `new_secret_key` behind it. */
 export interface Rotation {
@@ -41,14 +41,14 @@ export interface Head {
   readonly days_threshold: number;
 }
 
-/** What stands behind `rotated_keys`. `summary` is null where an error ended the run: S4 prints an empty one. */
+/** What stands behind `rotated_keys`. `summary` is null where an error ended the run: the script prints an empty one. */
 export interface Tail {
   readonly cleanup_results: readonly Cleanup[];
   readonly errors: readonly string[];
   readonly summary: Summary | null;
 }
 
-/** Where the result goes, in one of S4's two formats. All methods throw `CallError` where it cannot be written. */
+/** Where the result goes, in one of the script's two formats. All methods throw `CallError` where it cannot be written. */
 export interface Result {
   /** Throws where an entry could not be added any more. */
   check(): Promise<void>;
@@ -64,7 +64,7 @@ export interface UserResult {
   readonly cleanup: Cleanup | null;
   /** Lines of `errors`: what went wrong besides a rotation that failed. */
   readonly errors: readonly string[];
-  /** For the log alone: what S4 would have done and keyturn does not, and what unsticks a user. */
+  /** For the log alone: what the script would have done and keyturn does not, and what unsticks a user. */
   readonly notes: readonly string[];
 }
 
@@ -80,8 +80,8 @@ const DRY_RUN_KEY = "DRY_RUN_KEY_ID";
 export const executionTime = (at: Date): string => at.toISOString().replace("Z", "000+00:00");
 
 /**
- * What became of a user, or would become of it, in S4's terms. `handedOut` = this run gave out a key for it: the entry was
- * printed then, so what failed later is no failed rotation but an error.
+ * What became of a user, or would become of it, in the script's terms. `handedOut` = this run gave out a key for it: the
+ * entry was printed then, so what failed later is no failed rotation but an error.
  */
 export function judge(report: UserReport, handedOut: boolean, asked: Asked): UserResult {
   const failed = report.steps.findLast((step) => step.result !== "done");
@@ -153,7 +153,7 @@ export const rotated = (userName: string, old: AccessKeyId | null, newKey: Acces
   dry_run: false,
 });
 
-/** Where the second slot is what is in the way. S4 has one sentence for that. */
+/** Where the second slot is what is in the way. The script has one sentence for that. */
 const SLOT_TAKEN: readonly ReasonCode[] = ["no-free-slot", "unexplained", "retention", "overlap", "inactive-not-ours"];
 
 function reasonOf({ userName, keys, code, sentence, next }: UserReport, failed: StepReport | undefined): string {
@@ -177,7 +177,7 @@ function cleanupOf(report: UserReport, failed: StepReport | undefined, dryRun: b
   return { username: report.userName, deleted_keys: deleted, success: error === null, error, dry_run: dryRun };
 }
 
-/** The oldest key that S4 would have rotated. */
+/** The oldest key that the script would have rotated. */
 const oldKey = (keys: readonly KeyReport[], asked: Asked): KeyReport | null =>
   keys.find((key) => isOld(key, asked)) ?? null;
 

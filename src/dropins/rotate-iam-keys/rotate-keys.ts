@@ -33,7 +33,7 @@ import {
 /** How long a key has been out of use, as far as anything tells, before `--cleanup-inactive` deletes it. */
 const INACTIVE_FOR = days(30);
 
-/** S4's arguments as settings of keyturn. */
+/** The script's arguments as settings of keyturn. */
 export const settingsFrom = (given: Arguments): Settings => ({
   policy: policyFrom(given),
   deliver: given.deliver,
@@ -60,7 +60,7 @@ export interface Setting {
   readonly signal: AbortSignal;
 }
 
-/** One run: finds the users, rotates, deletes what is long out of use, and tells what became of it. Rejects as S4's exceptions did. */
+/** One run: finds the users, rotates, deletes what is long out of use, and tells what became of it. Rejects where nothing can be begun. */
 export async function rotateKeys(setting: Setting): Promise<Tail> {
   const { given, log, checked } = setting;
   const handedOut = new Map<string, Rotation>();
@@ -113,7 +113,7 @@ export async function rotateKeys(setting: Setting): Promise<Tail> {
 const activeKeys = ({ seen }: Finding): readonly AccessKey[] =>
   seen.keys.kind === "known" ? byAge(seen.keys.value).filter(({ status }) => status === "Active") : [];
 
-/** The result as the last destination of each user: its entry leaves when every other place has the key, and before the old key is touched. */
+/** The result as the last destination of each user: its entry leaves when every other place has the key, before the old one is touched. */
 const intoResult = (
   { result, given: { outputFormat } }: Setting,
   oldKeys: ReadonlyMap<string, AccessKeyId>,

@@ -24,7 +24,7 @@ export async function checkAndRun(given: Arguments, io: DropInIo, place: Place):
   return withSignals(io, (signal, signalled) => run(given, checked, io, place, signal, signalled));
 }
 
-/** Targets that cannot be are a mistake in the command line: S4's exit code 2, and nothing is asked of AWS. */
+/** Targets that cannot be are a mistake in the command line: the script's exit code 2, and nothing is asked of AWS. */
 async function check(given: Arguments): Promise<CheckedSettings> {
   try {
     return await checkSettings(settingsFrom(given));
@@ -71,7 +71,7 @@ async function run(
   return signalled() ?? code;
 }
 
-/** Writes the rest of the result. Rotations that failed, errors, and a result that could not be written whole are S4's exit code 1. */
+/** Writes the rest of the result. What failed, errors, and a result that could not be written whole are exit code 1. */
 async function finish(result: Result, tail: Tail, log: RunLog | null): Promise<number> {
   try {
     await result.close(tail);

@@ -2,7 +2,7 @@ import { plain } from "../../report/table.ts";
 import type { SecretStream } from "../hand-out.ts";
 import type { Head, Result, Rotation, Summary, Tail } from "./results.ts";
 
-/** S4's report for people, printed at the end. It shows no secret: those went to the destinations. */
+/** The script's report for people, printed at the end. It shows no secret: those went to the destinations. */
 export class TextResult implements Result {
   readonly #stream: SecretStream;
   readonly #rotations: Rotation[] = [];
