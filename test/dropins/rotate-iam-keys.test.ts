@@ -11,6 +11,7 @@ import { RunLog } from "../../src/dropins/rotate-iam-keys/log.ts";
 import { main } from "../../src/dropins/rotate-iam-keys/program.ts";
 import { executionTime, judge, rotated } from "../../src/dropins/rotate-iam-keys/results.ts";
 import type { UserReport } from "../../src/core/result.ts";
+import { wordsFor } from "../../src/dropins/rotate-iam-keys/rotate-keys.ts";
 import { TextResult } from "../../src/dropins/rotate-iam-keys/text-result.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { days, START } from "../support/rig.ts";
@@ -256,6 +257,15 @@ describe("what became of a user", () => {
     } as const;
     const told = judge(report({ outcome: "failed", keys: [key(NEW, 1)], steps: [step] }), false, asked);
     expect(told).toMatchObject({ rotation: null, errors: ["User john.doe: delete: denied"] });
+  });
+});
+
+describe("an error that ends the run", () => {
+  it("is told by its name alone where nobody foresaw it: its message may hold anything", () => {
+    expect(wordsFor(new TypeError(SECRET))).toBe(
+      "unexpected: TypeError; this is a bug, please report it; the next run goes on safely",
+    );
+    expect(wordsFor(SECRET)).not.toContain(SECRET);
   });
 });
 

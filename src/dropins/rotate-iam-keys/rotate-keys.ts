@@ -1,5 +1,6 @@
 import {
   assemble,
+  BrokenInvariant,
   type CheckedSettings,
   type Finding,
   type Parts,
@@ -178,12 +179,16 @@ function tellHandedOut(log: RunLog, userName: string, newKey: string, { deliver 
   );
 }
 
-/** An error that ends the whole run, in one line. Never an error object: that may hold a reply of AWS. */
+/** An error that ends the whole run, in one line. Of one that nobody foresaw only the name: its message may hold anything. */
 export function wordsFor(error: unknown): string {
   if (error instanceof InvalidInput) return error.hint === null ? error.message : `${error.message}; ${error.hint}`;
   if (error instanceof CallError) {
     const { action, resource, code, kind, message } = error;
     return `${action} on ${resource} ${kind === "denied" ? "is denied" : `failed: ${code}`}: ${message}`;
   }
-  return error instanceof Error ? `unexpected: ${error.name}: ${error.message}` : "unexpected";
+  const what =
+    error instanceof BrokenInvariant
+      ? `broken invariant: ${error.message}`
+      : `unexpected: ${error instanceof Error ? error.name : "unknown"}`;
+  return `${what}; this is a bug, please report it; the next run goes on safely`;
 }
