@@ -371,6 +371,31 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       expect(await statusOf("john.doe")).toBe("Inactive Active");
     });
 
+    it("a kill right after the entry costs nobody a key: both stay until the new one is used", async () => {
+      await moto.seed([user("john.doe", { ageDays: 100 })]);
+      let child: ChildProcess | null = null;
+      proxy.before = async ({ action, body }) => {
+        const record = action === "iam:TagUser" ? new URLSearchParams(body).get("Tags.member.1.Value") : null;
+        if (record?.startsWith("v1 delivered ") !== true) return { kind: "pass" };
+        await killed(child);
+        return { kind: "lose" };
+      };
+      const { out } = await bin(JSON_RUN, { onStart: (started) => (child = started) });
+      const { new_key_id: id, new_secret_key: secret } = (JSON.parse(`${out}]}`) as Document).rotated_keys[0] ?? {};
+      proxy.reset();
+      const next = await run(JSON_RUN);
+      expect(next.code).toBe(1);
+      expect(next.document().rotated_keys).toMatchObject([
+        { success: false, error: expect.stringContaining(`${id} may have been handed out before a run died`) },
+      ]);
+      expect(await statusOf("john.doe")).toBe("Active Active");
+      expect(await moto.use(id ?? "", { secretAccessKey: secret ?? "" })).toBe(true);
+      await run(JSON_RUN);
+      await moto.shift(300);
+      expect((await run(JSON_RUN)).code).toBe(0);
+      expect(await statusOf("john.doe")).toBe("Inactive Active");
+    });
+
     it("an interruption finishes the users in progress, names the others, and leaves a valid document", async () => {
       await moto.seed(Array.from({ length: 40 }, (_, index) => user(`u${index}`, { ageDays: 100 })));
       let sent = false;
