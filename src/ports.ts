@@ -48,7 +48,7 @@ export interface Caller {
 
 /** IAM, one account. */
 export interface Iam {
-  /** All pages, sorted by name. `pathPrefix` begins with a slash. */
+  /** All pages, in AWS's order. `pathPrefix` begins with a slash. */
   listUsers(pathPrefix: string): Promise<readonly User[]>;
   getUser(userName: string): Promise<User | null>;
   /** Null where the user is gone. */
@@ -137,7 +137,10 @@ export interface Destination {
   stage?(pair: KeyPair): Promise<void>;
   /** Takes a staged key away again. */
   unstage?(id: AccessKeyId): Promise<void>;
-  /** Serves the pair from now on: counts as done only when it would survive a power cut. */
+  /**
+   * Serves the pair from now on: counts as done only when it would survive a power cut. A `CallError` of any kind but `unknown`
+   * says for certain that nobody can have got the secret: a key that has no other place is then deleted again.
+   */
   deliver(pair: KeyPair): Promise<void>;
 }
 

@@ -47,6 +47,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "npm:commander",
     "npm:@clack/prompts",
   ],
+  dropins: [
+    "dropins",
+    "cli/exit",
+    "cli/process",
+    "cli/signals",
+    "cli/version",
+    "compose",
+    "documents",
+    "core",
+    "ports",
+    "report",
+    "host",
+    "node:",
+    "npm:commander",
+  ],
   index: ["compose", "core", "ports", "report", "config", "simulation"],
 };
 
@@ -120,8 +135,10 @@ describe("the house is tidy:", () => {
       "destinations/secretsmanager.ts",
       "destinations/ssm.ts",
       "documents/fields.ts",
+      "dropins/iam-credential-rotation/results.ts",
       "escrow/file.ts",
       "escrow/ssm.ts",
+      "host/hand-over.ts",
       "simulation/account.ts",
       "simulation/stores.ts",
     ]);

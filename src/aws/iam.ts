@@ -32,7 +32,7 @@ export function openIam(access: AwsAccess): Iam {
         const page = await client.send(new ListUsersCommand({ PathPrefix: pathPrefix, Marker }), options);
         return { items: page.Users ?? [], next: page.IsTruncated === true ? page.Marker : undefined };
       });
-      return (users ?? []).map(userFrom).toSorted((a, b) => (a.userName < b.userName ? -1 : 1));
+      return (users ?? []).map(userFrom);
     },
 
     getUser: async (userName) => {

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { checkSettings, rehearse, retire, type RunRules, Session } from "../compose.ts";
 import { type AccessKeyId, accessKeyId, isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import { rulebookOf } from "../core/rulebook.ts";
+import { presets } from "../core/policy.ts";
+import { sameForAll } from "../core/rulebook.ts";
 import type { UserReport } from "../core/result.ts";
 import { days, formatDay, hours, type Instant, instant, later, seconds } from "../core/time.ts";
 import { planText, runText, scanText } from "../report/text.ts";
@@ -95,12 +96,7 @@ async function setUp(io: Io, seed: number, out: string): Promise<Stage> {
   const company = new Company(account, START);
   const liveness = new SimulatedLiveness();
   const settings = await checkSettings({
-    rulebook: rulebookOf({
-      match: null,
-      policy: { preset: "safe" },
-      deliver: [`file:${join(folder, "{user}.json")}`],
-      origins: new Map(),
-    }),
+    rulebook: sameForAll(presets.safe, [`file:${join(folder, "{user}.json")}`]),
     escrow: null,
     settle: seconds(15),
     asked: false,

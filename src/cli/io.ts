@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { writeAll } from "../host/write-all.ts";
 import type { Paint } from "../report/table.ts";
 
 /** The world outside as a command sees it. */
@@ -7,7 +8,7 @@ export interface Io {
   readonly out: (text: string) => void;
   /** Everything that is not a result. */
   readonly err: (text: string) => void;
-  /** A line of results; resolves when it has left the process, rejects where it could not. */
+  /** A line of results; resolves when it has left the process, rejects with `WriteFailed` where it could not. */
   readonly print: (line: string) => Promise<void>;
   /** Somebody sits there and can answer a question. */
   readonly isInteractive: boolean;
@@ -33,13 +34,7 @@ export function processIo(): Io {
     err: (text) => {
       stderr.write(`${text}\n`);
     },
-    print: (line) =>
-      new Promise((resolve, reject) => {
-        stdout.write(`${line}\n`, (error) => {
-          if (error instanceof Error) reject(error);
-          else resolve();
-        });
-      }),
+    print: (line) => writeAll(stdout.fd, `${line}\n`),
     isInteractive: stdin.isTTY && stderr.isTTY,
     isLive: stderr.isTTY && env["TERM"] !== "dumb",
     paint: (style, text) => (colours ? styleText(style, text) : text),

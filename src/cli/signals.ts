@@ -6,7 +6,7 @@ import type { Io } from "./io.ts";
  * one ends it at once, which loses nothing either: the next run heals. `signalled` = the exit code of the signal, if one came.
  */
 export async function withSignals<T>(
-  io: Io,
+  io: Pick<Io, "err">,
   work: (signal: AbortSignal, signalled: () => number | null) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();

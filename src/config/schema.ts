@@ -15,12 +15,16 @@ import { checkTimeZone, parseDays, parseHours, parseMoment, parseWindow, type Wi
 /** Marks text that editors should let stand as a number, too. */
 const NUMERIC = "x-numeric";
 
+/** Marks text that is true or false. */
+const BOOLEAN = "x-boolean";
+
 interface Shown {
   readonly description: string;
   readonly pattern?: string;
   readonly examples?: readonly string[];
   readonly enum?: readonly string[];
   readonly [NUMERIC]?: true;
+  readonly [BOOLEAN]?: true;
 }
 
 /** Text that `read` understands. What it throws becomes a complaint about this place. */
@@ -44,6 +48,15 @@ const duration = (description: string) =>
     examples: ["90d", "36h", "15s"],
     [NUMERIC]: true,
   });
+
+const flag = (description: string) =>
+  text(
+    (given) => {
+      if (given !== "true" && given !== "false") throw new InvalidInput(`"${given}" is neither true nor false`);
+      return given === "true";
+    },
+    { description, [BOOLEAN]: true },
+  ).optional();
 
 const wholeNumber = (description: string, lowest: number, highest: number) =>
   text(
@@ -189,7 +202,10 @@ const policyShape = z
     inactiveKeys: z
       .union([
         z.literal("report"),
-        z.strictObject({ deleteAfter: duration("This long after the latest sign of life.") }),
+        z.strictObject({
+          deleteAfter: duration("This long after the latest sign of life."),
+          onlyReplaced: flag("Never the newest key of a user."),
+        }),
       ])
       .optional(),
     unusedKeys: z.enum(["report", "deactivate", "rotate"]).optional(),
@@ -294,6 +310,10 @@ export const jsonSchema = (id: string) => ({
     io: "input",
     target: "draft-7",
     override: ({ jsonSchema: part }) => {
+      if (part[BOOLEAN] === true) {
+        delete part[BOOLEAN];
+        part.type = "boolean";
+      }
       if (part[NUMERIC] !== true) return;
       delete part[NUMERIC];
       if (part.const === undefined) part.type = ["string", "number"] as unknown as "string"; // the library's type lacks lists of types

@@ -1,5 +1,5 @@
 import type { AccessKey } from "./access-key.ts";
-import { type Facts, LAST_USE_LAG } from "./facts.ts";
+import { type Facts, FIRST_HOUR, LAST_USE_LAG } from "./facts.ts";
 import type { Policy } from "./policy.ts";
 import type { ReasonCode } from "./reasons.ts";
 import {
@@ -38,8 +38,13 @@ export function retirementGate(facts: Facts, handover: Handover): Gate {
   const rule = facts.terms.policy.deactivate;
   const { successor, predecessor, since } = handover;
   switch (rule.when) {
-    case "delivered":
+    case "delivered": {
+      // A record that is younger than its key was written anew, because the old key was Active again: whoever uses it wants it.
+      const isAnew = since > later(successor.createDate, FIRST_HOUR);
+      const use = isAnew ? facts.lastUse(predecessor) : null;
+      if (use !== null && use.at > since) return inUse(facts, predecessor, null, facts.now);
       return opened("superseded", `${successor.accessKeyId} was delivered and signs in`);
+    }
     case "after":
       return afterGate(facts, handover, rule.after, "superseded");
     case "never":

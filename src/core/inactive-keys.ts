@@ -1,7 +1,9 @@
 import type { AccessKey } from "./access-key.ts";
 import type { Verdict } from "./decision.ts";
 import type { Facts } from "./facts.ts";
-import { formatDay, later, latest } from "./time.ts";
+import type { DeleteInactiveRule } from "./policy.ts";
+import { mentions } from "./record.ts";
+import { formatDay, type Instant, later, latest } from "./time.ts";
 import { act, still } from "./verdicts.ts";
 
 /** Keys that a person made Inactive, where the policy deletes such keys after a time without a sign of life. */
@@ -9,8 +11,8 @@ export function expiredInactive(facts: Facts): Verdict | null {
   const rule = facts.terms.policy.inactiveKeys;
   if (rule === "report") return null;
   for (const key of facts.keys.filter((each) => each.status === "Inactive")) {
-    const since = latest(key.createDate, facts.lastUse(key)?.at ?? null);
-    if (facts.now < later(since, rule.deleteAfter) || facts.serves(key.accessKeyId)) continue;
+    const since = latestSign(facts, key, rule);
+    if (since === null || facts.now < later(since, rule.deleteAfter) || facts.serves(key.accessKeyId)) continue;
     return act(
       "inactive-expired",
       `${key.accessKeyId} is Inactive and shows no sign of life since ${formatDay(since)}`,
@@ -19,6 +21,16 @@ export function expiredInactive(facts: Facts): Verdict | null {
     );
   }
   return null;
+}
+
+/** Before this the key was surely not out of use for good; null where the policy keeps it whatever its age. */
+function latestSign(facts: Facts, key: AccessKey, { onlyReplaced }: DeleteInactiveRule): Instant | null {
+  const lastUse = () => facts.lastUse(key)?.at ?? null;
+  if (onlyReplaced !== true) return latest(key.createDate, lastUse());
+  const { record } = facts;
+  const newer = facts.keys.slice(facts.keys.indexOf(key) + 1).map((each) => each.createDate);
+  const recorded = "old" in record && mentions(record.old, key.accessKeyId) ? record.at : null;
+  return newer.length === 0 ? null : latest(key.createDate, lastUse(), recorded, ...newer);
 }
 
 export const inactiveNotOurs = (facts: Facts, key: AccessKey): Verdict =>

@@ -30,6 +30,16 @@ export type DeleteRule =
   | { readonly when: "next-rotation"; readonly overlap: Duration; readonly quiet: Duration }
   | { readonly when: "never" };
 
+/**
+ * Deletes a key that a person made Inactive, `deleteAfter` its latest sign of life: IAM keeps no time of deactivation.
+ * `onlyReplaced` = only where a newer key stands beside it, never the newest one; and the creation of that newer key, or a
+ * record that calls it retired or succeeded, counts as a sign too, for about then it went out of use.
+ */
+export interface DeleteInactiveRule {
+  readonly deleteAfter: Duration;
+  readonly onlyReplaced?: boolean;
+}
+
 /** How the keys of one user are rotated. */
 export interface Policy {
   /** Age of a key at which a successor is made; 0 = on every run. */
@@ -40,8 +50,8 @@ export interface Policy {
   readonly usersWithoutKey: "skip" | "create";
   /** Several Active keys that no record and no destination explains. */
   readonly unexplainedKeys: "report" | "delete-oldest" | "deactivate-idle";
-  /** Keys that a person made Inactive; a duration deletes them that long after the latest sign of life. */
-  readonly inactiveKeys: "report" | { readonly deleteAfter: Duration };
+  /** Keys that a person made Inactive. */
+  readonly inactiveKeys: "report" | DeleteInactiveRule;
   /**
    * Due keys that nobody has used for `unusedAfter`. `deactivate` switches such a key off where another Active key remains
    * and no destination serves it; the only Active key of a user is never switched off without a person.

@@ -56,6 +56,10 @@ export interface UserSettings {
 /** How often runs come, where nobody says. */
 export const USUAL_INTERVAL = days(1);
 
+/** One policy, and the same targets, for everybody. */
+export const sameForAll = (policy: Policy, deliver: readonly string[] = []): Rulebook =>
+  rulebookOf({ match: null, policy, deliver, origins: new Map() });
+
 /** A rulebook of flags alone. */
 export const rulebookOf = (...layers: readonly Layer[]): Rulebook => ({
   layers,

@@ -1,7 +1,7 @@
 import { InvalidInput } from "../core/invalid-input.ts";
 import { checkOptions } from "../core/target.ts";
-import { fillFields, isFieldOption, readFields } from "../documents/fields.ts";
-import { CallError } from "../ports.ts";
+import { fillFields, isFieldOption, readFields, secretsOf } from "../documents/fields.ts";
+import { handOver } from "../host/hand-over.ts";
 import type { DestinationKind } from "./kind.ts";
 
 const FIELDS = {
@@ -11,8 +11,8 @@ const FIELDS = {
 } as const;
 
 /**
- * Standard output, one JSON object a line. Delivered means: written and flushed. It cannot be read back, so what a run that
- * died may have printed is reported, not guessed.
+ * Standard output, one JSON object a line. Delivered means: the operating system has taken the line. It cannot be read back, so
+ * what a run that died may have printed is reported, not guessed.
  */
 export const stdout: DestinationKind = {
   kind: "stdout",
@@ -31,13 +31,7 @@ export const stdout: DestinationKind = {
           check: async () => undefined,
           deliver: async (pair) => {
             const line = JSON.stringify(Object.fromEntries(fillFields(fields, userName, pair)));
-            try {
-              await print(line);
-            } catch (error) {
-              const code =
-                error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "Error";
-              throw new CallError("refused", "write", "stdout", code, "standard output is closed or full");
-            }
+            await handOver(print, line, secretsOf(fields, userName, pair), "stdout");
           },
         }),
     };

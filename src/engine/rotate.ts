@@ -154,11 +154,43 @@ async function handOut(turn: Turn, pair: KeyPair, known: readonly AccessKeyId[],
     await turn.step("deliver", [id], destination.label, () => deliverAndReadBack(destination, pair));
   }
   if (writeOnly.length > 0 && !announced) await turn.record({ phase: "delivering", new: id, known });
-  for (const destination of writeOnly)
-    await turn.step("deliver", [id], destination.label, () => destination.deliver(pair));
-  await turn.record({ phase: "delivered", new: id, old: known });
   const { escrow } = turn.world;
+  // What another place holds, or an earlier turn may have handed out, is finished by a later run, never taken back.
+  let isElsewhere = announced || escrow !== null || writeOnly.length < destinations.length;
+  for (const destination of writeOnly) {
+    if (isElsewhere) await turn.step("deliver", [id], destination.label, () => destination.deliver(pair));
+    else await deliverOrWithdraw(turn, destination, pair);
+    isElsewhere = true;
+  }
+  await turn.record({ phase: "delivered", new: id, old: known });
   if (escrow !== null) await turn.step("clear-escrow", [id], escrow.label, () => escrow.clear(turn.userName, id));
+}
+
+/**
+ * The only place that the key was to go to turned it down, and says for certain that nobody has got it: the key, which is of no
+ * use to anybody, makes way. Where nothing is certain (`unknown`) it stays, and the next run reports it.
+ */
+async function deliverOrWithdraw(turn: Turn, destination: Destination, pair: KeyPair): Promise<void> {
+  const { accessKeyId: id } = pair;
+  let turnedDown = false;
+  try {
+    await turn.step("deliver", [id], destination.label, async () => {
+      try {
+        await destination.deliver(pair);
+      } catch (error) {
+        turnedDown = error instanceof CallError && error.kind !== "unknown";
+        throw error;
+      }
+    });
+  } catch (error) {
+    if (!turnedDown || !(error instanceof TurnEnd)) throw error;
+    await turn.step("withdraw", [id], error.message, () => turn.world.iam.deleteAccessKey(turn.userName, id));
+    throw new TurnEnd(
+      "failed",
+      `${error.message}; ${id}, which nobody got, is deleted again`,
+      "the keys from before are untouched; run again when it can be written to",
+    );
+  }
 }
 
 /** Counts as delivered only once the destination says that it serves the key. */

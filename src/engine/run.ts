@@ -141,12 +141,11 @@ async function escrowByUser({ escrow }: World): Promise<(userName: string) => Re
   return (userName) => known(entries.filter((entry) => entry.userName === userName).map((entry) => entry.accessKeyId));
 }
 
-/** A target that cannot take a key blocks its user before anything is made. */
+/** A target that cannot take a key blocks its user before anything is made, and before a key makes room for it. */
 async function checkTargets(findings: readonly Finding[], slots: Slots): Promise<readonly Finding[]> {
   return Promise.all(
     findings.map(async (finding) => {
-      const { action } = finding.decision;
-      if (action?.kind !== "rotate" && action?.kind !== "resume") return finding;
+      if (!endsInRotation(finding.decision) && finding.decision.action?.kind !== "resume") return finding;
       try {
         await slots.use(async () => {
           for (const destination of finding.subject.destinations) await destination.check();

@@ -30,7 +30,15 @@ export class TurnEnd extends Error {
 }
 
 /** Steps of which it must be on file that they were about to happen, whatever becomes of this process. */
-const ANNOUNCED: readonly string[] = ["create", "activate", "deactivate", "delete", "remove-orphan", "retreat"];
+const ANNOUNCED: readonly string[] = [
+  "create",
+  "activate",
+  "deactivate",
+  "delete",
+  "remove-orphan",
+  "retreat",
+  "withdraw",
+];
 
 type RecordText = RotationRecord extends infer Each
   ? Each extends unknown

@@ -34,13 +34,9 @@ export async function replaceFile(
   like: FileOwnership | null,
   modified: Instant | null = null,
 ): Promise<void> {
-  const temporary = join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryOf(path);
   try {
-    const file = await open(
-      temporary,
-      constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0),
-      0o600,
-    );
+    const file = await createPrivate(temporary);
     try {
       await file.writeFile(text);
       if (like !== null) await takeOver(file, like);
@@ -57,6 +53,31 @@ export async function replaceFile(
   await syncFolder(dirname(path));
   await removeTemporaries(path, ABANDONED_MS).catch(() => undefined); // the new file is there, tidy or not
 }
+
+/** As much as any result is long. */
+const PROBE_BYTES = 16_384;
+
+/** Throws where {@link replaceFile} would: writes a temporary file beside `path`, and takes it away again. */
+export async function checkReplaceable(path: string): Promise<void> {
+  const temporary = temporaryOf(path);
+  try {
+    const file = await createPrivate(temporary);
+    try {
+      await file.writeFile(Buffer.alloc(PROBE_BYTES));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+const temporaryOf = (path: string): string =>
+  join(dirname(path), `${temporaryPrefix(path)}${randomBytes(6).toString("hex")}.tmp`);
+
+const createPrivate = (path: string): Promise<FileHandle> =>
+  open(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0), 0o600);
 
 /** Short enough for any name, whatever its characters. */
 const temporaryPrefix = (path: string): string => `.${basename(path).slice(0, 50)}.`;

@@ -75,7 +75,9 @@ function deleteWords(rule: DeleteRule): string {
 }
 
 const inactiveWords = (rule: Policy["inactiveKeys"]): string =>
-  rule === "report" ? rule : `{ deleteAfter: ${formatDuration(rule.deleteAfter)} }`;
+  rule === "report"
+    ? rule
+    : `{ deleteAfter: ${formatDuration(rule.deleteAfter)}${rule.onlyReplaced === true ? ", onlyReplaced: true" : ""} }`;
 
 function windowWords(window: Window | null): string {
   if (window === null) return "any";

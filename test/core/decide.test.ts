@@ -1154,6 +1154,17 @@ const gates: readonly Gated[] = [
     expected: deactivates("superseded", "OLD", "NEW"),
   },
 
+  {
+    says: "delivered: leaves a key alone that a person made Active again and that somebody uses since",
+    user: {
+      keys: [old({ usedDaysAgo: 1 }), fresh({ ageDays: 30 })],
+      record: delivered("NEW", ["OLD"], { at: daysAgo(2) }),
+      destinations: [serves("NEW", { writtenDaysAgo: 30 })],
+      policy: { deactivate: { when: "delivered" } },
+    },
+    expected: { standing: "blocked", code: "predecessor-in-use" },
+  },
+
   /* never: deleted while Active */
   {
     says: "expired: deletes when the time is over and the predecessor was quiet",
@@ -1568,6 +1579,51 @@ const policies: readonly Gated[] = [
       policy: { inactiveKeys: { deleteAfter: days(30) } },
     },
     expected: deletes("inactive-expired", "OLD"),
+  },
+
+  {
+    says: "inactive keys, only replaced ones: deletes one whose successor has stood for the time of the policy",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 90 }), fresh({ ageDays: 30 })],
+      destinations: [serves("NEW")],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: deletes("inactive-expired", "OLD"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps one that was replaced later than that, however old it is",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 90 }), fresh({ ageDays: 29 })],
+      destinations: [serves("NEW")],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: settled("inactive-not-ours"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps the only key of a user",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 400 })],
+      destinations: [serves(null)],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: settled("only-key-inactive"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps the newest key although it fills the slot",
+    user: {
+      keys: [old({ usedDaysAgo: 1 }), fresh({ ageDays: 100, status: "Inactive", usedDaysAgo: null })],
+      destinations: [serves("OLD")],
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: blocked("no-free-slot"),
+  },
+  {
+    says: "inactive keys, only replaced ones: keeps a predecessor for the time of the policy since its handover was recorded",
+    user: {
+      ...handover(29, { old: { status: "Inactive", usedDaysAgo: 90 }, new: { ageDays: 60 } }),
+      policy: { inactiveKeys: { deleteAfter: days(30), onlyReplaced: true } },
+    },
+    expected: settled("inactive-not-ours"),
   },
 
   /* whose key a target serves */

@@ -243,6 +243,7 @@ export const policy: fc.Arbitrary<Policy> = fc.oneof(
     inactiveKeys: fc.oneof(
       fc.constant("report" as const),
       fc.constantFrom(days(0), days(30)).map((deleteAfter) => ({ deleteAfter })),
+      fc.constant({ deleteAfter: days(30), onlyReplaced: true } as const),
     ),
     unusedKeys: fc.constantFrom("report", "deactivate", "rotate"),
     unusedAfter: fc.constantFrom(days(30), days(90)),

@@ -1,8 +1,10 @@
 import { EventEmitter, once } from "node:events";
 import { describe, expect, it } from "vitest";
+import type { KeyPair } from "../../src/core/access-key.ts";
 import { InvalidInput } from "../../src/core/invalid-input.ts";
 import { parseTarget } from "../../src/core/target.ts";
 import { stdout } from "../../src/destinations/stdout.ts";
+import { WriteFailed } from "../../src/host/write-all.ts";
 import { CallError } from "../../src/ports.ts";
 import { destinationContract, errorOf, expectNoSecret, freshPair, freshUser, seenOf, userNamed } from "./contract.ts";
 import { openHost } from "./host.ts";
@@ -79,21 +81,41 @@ describe("stdout", () => {
     expect(delivered).toBe(true);
   });
 
-  it.each([
-    [Object.assign(new Error("write EPIPE"), { code: "EPIPE" }), "EPIPE"],
-    [new Error("something else"), "Error"],
-    ["a text", "Error"],
-  ])("a print that is rejected (%s) is a refused call without the secret", async (rejection, code) => {
-    const pair = freshPair();
-    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what somebody else rejects with is not ours to choose
-    const print = (line: string) => Promise.reject(typeof rejection === "string" ? line : rejection);
-    const error = await errorOf(() =>
+  const failWith = (rejection: (line: string) => unknown, pair: KeyPair) =>
+    errorOf(() =>
       parse("stdout")
-        .open({ ...host, print })(freshUser())
+        .open({
+          ...host,
+          print: (line) => {
+            throw rejection(line);
+          },
+        })(freshUser())
         .deliver(pair),
     );
+
+  it.each([0, 20, 90])("is refused where a print ends after %i bytes: no whole secret had left", async (written) => {
+    const pair = freshPair();
+    const error = await failWith(() => new WriteFailed("EPIPE", written), pair);
+    expect(error).toMatchObject({ kind: "refused", action: "write", resource: "stdout", code: "EPIPE" });
+    expectNoSecret(error, pair.secretAccessKey.reveal());
+  });
+
+  it("is unknown where only the end of the line is missing: somebody may have read the secret", async () => {
+    const pair = freshPair();
+    const error = await failWith((line) => new WriteFailed("ENOSPC", line.length - 1), pair);
+    expect(error).toMatchObject({ kind: "unknown", action: "write", resource: "stdout", code: "ENOSPC" });
+    expectNoSecret(error, pair.secretAccessKey.reveal());
+  });
+
+  it.each([
+    [(line: string) => Object.assign(new Error(`write ${line}`), { code: "EPIPE", line }), "EPIPE"],
+    [(line: string) => new Error(line), "Error"],
+    [(line: string) => line, "Error"],
+  ])("is unknown where a print fails and does not tell how far it came (%#)", async (rejection, code) => {
+    const pair = freshPair();
+    const error = await failWith(rejection, pair);
     expect(error).toBeInstanceOf(CallError);
-    expect(error).toMatchObject({ kind: "refused", action: "write", resource: "stdout", code });
+    expect(error).toMatchObject({ kind: "unknown", action: "write", resource: "stdout", code });
     expectNoSecret(error, pair.secretAccessKey.reveal());
   });
 

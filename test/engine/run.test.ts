@@ -354,6 +354,61 @@ describe("a write-only destination without an escrow", () => {
   });
 });
 
+describe("a delivery that is turned down", () => {
+  const refused = new CallError("refused", "write", "stdout", "EPIPE", "it is closed");
+  const refusing = (rig: Rig, abilities: { readable: boolean }) => {
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], abilities);
+    destination.intercept = async (action, _resource, effect) => {
+      if (action === "deliver") throw refused;
+      return effect();
+    };
+    return ids;
+  };
+
+  it("takes the new key back where it had no other place to go, and the next run makes another", async () => {
+    const rig = new Rig();
+    const [old] = refusing(rig, { readable: false });
+    const result = await rig.runFor("ci-bot");
+    expect(result).toMatchObject({ outcome: "failed" });
+    expect(result.sentence).toMatch(/EPIPE: it is closed; AKIA\w+, which nobody got, is deleted again/);
+    expect(rig.account.keys("ci-bot")).toMatchObject([{ accessKeyId: old, status: "Active" }]);
+    expect(rig.steps.filter((each) => each.step === "withdraw").map((each) => each.outcome)).toEqual([
+      "started",
+      "done",
+    ]);
+    for (const destination of rig.destinations.get("ci-bot") ?? [])
+      if (destination instanceof SimulatedDestination)
+        destination.intercept = async (_action, _resource, effect) => effect();
+    rig.skip(minutes(5));
+    expect(outcomeOf(await rig.runFor("ci-bot"))).toBe("rotate");
+  });
+
+  it("keeps it where the escrow holds its secret: the next run delivers it", async () => {
+    const rig = new Rig(presets.safe, { useEscrow: true });
+    refusing(rig, { readable: false });
+    await rig.run();
+    expect(rig.account.keys("ci-bot")).toHaveLength(2);
+  });
+
+  it("keeps it where another destination serves it already", async () => {
+    const rig = new Rig();
+    refusing(rig, { readable: false });
+    const readable = new SimulatedDestination("memory:served", rig.clock);
+    rig.destinations.set("ci-bot", [...(rig.destinations.get("ci-bot") ?? []), readable]);
+    await rig.run();
+    expect(rig.account.keys("ci-bot").map((key) => key.accessKeyId)).toContain(readable.current?.accessKeyId);
+  });
+
+  it("keeps it where a first of two write-only destinations took it", async () => {
+    const rig = new Rig();
+    refusing(rig, { readable: false });
+    const first = new SimulatedDestination("memory:first", rig.clock, { readable: false });
+    rig.destinations.set("ci-bot", [first, ...(rig.destinations.get("ci-bot") ?? [])]);
+    await rig.run();
+    expect(rig.account.keys("ci-bot").map((key) => key.accessKeyId)).toContain(first.current?.accessKeyId);
+  });
+});
+
 describe("what a person does in between", () => {
   it("an older value written back is left, and said aloud", async () => {
     const rig = new Rig();

@@ -26,10 +26,13 @@ describe("the package", { timeout: 120_000 }, () => {
       cwd: home,
       stdio: "pipe",
     });
-    const run = (...args: string[]) =>
-      execFileSync(join(home, "node_modules", ".bin", "keyturn"), args, { cwd: home, encoding: "utf8" });
+    const program = (name: string, ...args: string[]) =>
+      execFileSync(join(home, "node_modules", ".bin", name), args, { cwd: home, encoding: "utf8" });
+    const run = (...args: string[]) => program("keyturn", ...args);
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
     expect(run("--version").trim()).toBe(version);
+    expect(program("iam-credential-rotation", "--version")).toBe(`iam-credential-rotation, version ${version}\n`);
+    expect(program("rotate-iam-keys", "--version").trim()).toBe(version);
     expect(run("demo", "--days", "2")).toContain("This account is simulated");
     writeFileSync(
       join(home, "use.mjs"),

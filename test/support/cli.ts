@@ -20,6 +20,8 @@ export interface CliOptions {
   readonly cwd?: string;
   readonly input?: string;
   readonly uid?: number;
+  /** Another program of the package than `keyturn`: its built file. */
+  readonly main?: string;
   /** Sees the process as soon as it runs. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -30,10 +32,10 @@ export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "keyturn
 /** Runs the built CLI as a process, in an environment of its own. */
 export function keyturn(
   args: readonly string[],
-  { endpoint, env = {}, cwd, input = "", uid, onStart }: CliOptions = {},
+  { endpoint, env = {}, cwd, input = "", uid, main = MAIN, onStart }: CliOptions = {},
 ): Promise<CliResult> {
   const home = cwd ?? temporaryFolder();
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: home,
     ...(uid === undefined ? {} : { uid, gid: uid }),
     env: {
