@@ -75,6 +75,14 @@ export function checkOptions(
   }
 }
 
+/** An option that is yes or no. Throws {@link InvalidInput} where it is neither. */
+export function readSwitch({ options, text }: Target, name: string, otherwise: boolean): boolean {
+  const value = options.get(name);
+  if (value === undefined) return otherwise;
+  if (value !== "yes" && value !== "no") throw new InvalidInput(`${text}: ${name} is yes or no`);
+  return value === "yes";
+}
+
 /** Which characters a store takes in a name, one at a time. */
 export type Alphabet = RegExp;
 
