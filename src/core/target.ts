@@ -43,7 +43,8 @@ function decode(part: string, text: string): string {
   }
 }
 
-function checkPlaceholders(name: string, text: string): void {
+/** Throws {@link InvalidInput} for braces that are not placeholders, and for a `{path}` beside other text. `text` = the target. */
+export function checkPlaceholders(name: string, text: string): void {
   for (const [whole, inner] of name.matchAll(PLACEHOLDER)) {
     if (inner === undefined || !PLACEHOLDERS.includes(inner)) {
       throw new InvalidInput(`${whole} in ${text} is not a placeholder`, "there are {user}, {path} and {account}");

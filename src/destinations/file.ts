@@ -1,5 +1,4 @@
 import type { Stats } from "node:fs";
-import { homedir } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import type { KeyPair, User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
@@ -14,7 +13,10 @@ import {
   checkFolder,
   checkOwner,
   decode,
+  expandHome,
   filesystem,
+  LONGEST_NAME,
+  PATH_ALPHABET,
   pathOf,
   type Place,
   readBytes,
@@ -23,9 +25,6 @@ import {
 import type { Clock, Destination } from "../ports.ts";
 import type { DestinationKind } from "./kind.ts";
 
-/** What stays as it is in a path segment; everything else is escaped. No separator of any system, nothing that a shell expands. */
-const ALPHABET = /[A-Za-z0-9_.+=,@-]/;
-const LONGEST_NAME = 255;
 /** What the name of the file before ends in. */
 const BEFORE = ".previous";
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -58,7 +57,7 @@ export const file: DestinationKind = {
       open:
         ({ clock, caller }) =>
         (user) =>
-          openFile(settings, user, expandName(settings.template, user, caller.account, ALPHABET), clock),
+          openFile(settings, user, expandName(settings.template, user, caller.account, PATH_ALPHABET), clock),
     };
   },
 };
@@ -76,7 +75,7 @@ function readSettings(target: Target): Settings {
   if (odd !== undefined)
     throw new InvalidInput(`${text}: "${odd}" cannot be the name of a variable`, "letters, digits and _ only");
   return {
-    template: name.replace(/^~(?=\/)/, () => homedir()),
+    template: expandHome(name),
     format,
     fields,
     backup: readSwitch(target, "backup", true),

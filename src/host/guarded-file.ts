@@ -1,5 +1,6 @@
 import { constants, type Stats } from "node:fs";
 import { access, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { literalPrefix } from "../core/target.ts";
@@ -10,6 +11,15 @@ import { isErrno, lookAt } from "./atomic-file.ts";
  * What must be true of a file that holds secrets before keyturn reads or replaces it. Every destination that is a file asks
  * here, so that all of them refuse the same things in the same words.
  */
+
+/** What stays as it is in a path segment; everything else is escaped. No separator of any system, nothing that a shell expands. */
+export const PATH_ALPHABET = /[A-Za-z0-9_.+=,@-]/;
+
+/** Bytes in the name of a file. */
+export const LONGEST_NAME = 255;
+
+/** A leading `~/` is the home folder. */
+export const expandHome = (path: string): string => path.replace(/^~(?=\/)/, () => homedir());
 
 /** Wider permissions than these are refused: owner and group, and no execution. */
 const WIDEST = 0o640;
@@ -47,7 +57,8 @@ export async function checkFolder({ template, followSymlinks, label }: Place, fo
     throw new InvalidInput(`${label}: the folder ${folder} is not readable for this process, which has to sync it`);
   const prefix = resolve(dirname(`${literalPrefix(template)}x`));
   const below = relative(prefix, folder);
-  if (!followSymlinks && below !== "" && (await realpath(folder)) !== join(await realpath(prefix), below)) {
+  const isBelow = below !== "" && !below.startsWith("..");
+  if (!followSymlinks && isBelow && (await realpath(folder)) !== join(await realpath(prefix), below)) {
     throw new InvalidInput(
       `${label}: there is a symbolic link on the way below ${prefix}`,
       "remove it, or add ?followSymlinks=yes",
