@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { openAccess } from "./aws/clients.ts";
 import { AwsClock } from "./aws/clock.ts";
 import { openIam } from "./aws/iam.ts";
+import { readProfilesAgain, signingProfile } from "./aws/profiles.ts";
 import { openVerifier, whoAmI } from "./aws/sts.ts";
 import type { AccessKeyId, User } from "./core/access-key.ts";
 import { decide } from "./core/decide.ts";
@@ -149,6 +150,31 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
 export const connect = async (settings: CheckedSettings, print: Host["print"]): Promise<Session> =>
   new Session(await assemble(settings, print));
 
+/** A profile whose own long-lived key can be switched over. */
+export interface OwnProfile {
+  readonly profile: string;
+  /** The key that it holds now. */
+  readonly accessKeyId: AccessKeyId;
+  /** What to deliver a successor to. */
+  readonly target: string;
+}
+
+/**
+ * The profile that runs are signed with, where it holds a key of its own; `named` = by whom it is run, null = as the environment
+ * says. Throws {@link InvalidInput} for credentials from the environment, SSO or a role. Sends nothing.
+ */
+export async function findOwnProfile(named: string | null): Promise<OwnProfile> {
+  const profile = signingProfile({ profile: named });
+  if (profile === null) {
+    throw new InvalidInput(
+      "--self: the credentials come from the environment, which keyturn cannot switch over",
+      "--profile NAME, a profile that holds the key in the credentials file",
+    );
+  }
+  const { signingKeyOf } = await import("./destinations/aws-profile.ts");
+  return { profile, accessKeyId: await signingKeyOf(profile), target: `aws-profile:${profile}` };
+}
+
 /** As {@link connect}, in an account that is simulated: destinations are real, and time stands still while they work. */
 export async function rehearse(
   settings: CheckedSettings,
@@ -227,6 +253,19 @@ export class Session {
   /** Whether keys are printed: then results must not stand among them. */
   get printsKeys(): boolean {
     return this.#parts.destinations.some(({ isStream }) => isStream);
+  }
+
+  /** The profile that supplies this run with this user's key, where one of the destinations is that; null otherwise. */
+  suppliedBy(user: User): string | null {
+    const { destinations, settings } = this.#parts;
+    const supplies = destinations.some(({ open }) => openOrBlock(open, user).suppliesSigner === true);
+    return supplies && user.userName === this.caller.userName ? signingProfile(settings) : null;
+  }
+
+  /** Who signs in with a profile as it is on disk now. Throws {@link InvalidInput} where AWS does not accept it. */
+  async whoSignsWith(profile: string): Promise<Caller> {
+    await readProfilesAgain();
+    return whoAmI(await openAccess(profile, this.#parts.settings.region, new AwsClock()));
   }
 
   users(selectors: Selectors): Promise<readonly User[]> {

@@ -2,7 +2,7 @@ import { realpathSync, type Stats } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { configFile, credentialsFile, signingProfile } from "../aws/profiles.ts";
-import type { KeyPair, User } from "../core/access-key.ts";
+import type { AccessKeyId, KeyPair, User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { checkOptions, checkPlaceholders, expandName, readSwitch, type Target } from "../core/target.ts";
 import { instant } from "../core/time.ts";
@@ -10,6 +10,7 @@ import {
   checkProfileName,
   elsewhere,
   lookUpInConfig,
+  type ProfileInConfig,
   readProfile,
   writeProfile,
 } from "../documents/credentials-file.ts";
@@ -139,6 +140,34 @@ function isSameFile(one: string, other: string): boolean {
 
 const modified = (found: Stats) => instant(Math.max(0, Math.floor(found.mtimeMs)));
 
+/**
+ * The key that runs with this profile sign with. Throws `InvalidInput` where that is no long-lived key of the profile's own in the
+ * credentials file: then there is nothing here to be rotated.
+ */
+export function signingKeyOf(profile: string): Promise<AccessKeyId> {
+  const label = "--self";
+  checkProfileName(profile, label);
+  const asked = credentialsFile();
+  const place = { label, asked, template: asked, followSymlinks: true, profile, config: configFile() };
+  return filesystem(label, async () => {
+    const configured = await readConfig(place);
+    if (configured !== null && configured.sourceProfile !== null && configured.sourceProfile !== profile) {
+      throw new InvalidInput(
+        `${label}: the profile ${profile} has no key of its own: it takes the one of ${configured.sourceProfile} (source_profile in ${place.config})`,
+        `keyturn rotate --self --profile ${configured.sourceProfile}`,
+      );
+    }
+    const { key, found } = await look(place);
+    if (key.accessKeyId !== null) return key.accessKeyId;
+    throw new InvalidInput(
+      found === null
+        ? `${label}: there is no credentials file ${asked}`
+        : `${label}: no key of a profile ${profile} is in ${asked}`,
+      "name a profile that holds a long-lived access key: aws configure list-profiles lists them all",
+    );
+  });
+}
+
 interface Look {
   readonly path: string;
   readonly found: Stats | null;
@@ -153,8 +182,7 @@ async function look(place: Profile): Promise<Look> {
   const found = await checkFile(place, path);
   const text = await readText(path, label);
   const key = readProfile(text ?? "", profile, label);
-  const bytes = await readBytes(config, label);
-  const configured = bytes === null ? null : lookUpInConfig(bytes.toString(), profile);
+  const configured = await readConfig(place);
   if (configured !== null && configured.obstacle !== null)
     throw elsewhere(profile, `${configured.obstacle} of ${config}`, label);
   if (configured?.holdsKey === true && key.accessKeyId === null) {
@@ -164,6 +192,11 @@ async function look(place: Profile): Promise<Look> {
     );
   }
   return { path, found, text, key };
+}
+
+async function readConfig({ config, profile, label }: Profile): Promise<ProfileInConfig | null> {
+  const bytes = await readBytes(config, label);
+  return bytes === null ? null : lookUpInConfig(bytes.toString(), profile);
 }
 
 /** As {@link look}, where everything that would be in the way of a write is refused, too. */

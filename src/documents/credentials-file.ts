@@ -229,7 +229,7 @@ const disputed = (row: number, what: string, where: string): InvalidInput =>
 export const elsewhere = (profile: string, what: string, where: string): InvalidInput =>
   new InvalidInput(
     `${where}: the profile ${profile} does not get its credentials from a key in the credentials file: it has ${what}`,
-    "name a profile of its own for the key; one that has role_arn can take it by source_profile",
+    "name a profile that has nothing but a key; one that has role_arn can take it by source_profile",
   );
 
 const temporary = (profile: string, where: string): InvalidInput =>

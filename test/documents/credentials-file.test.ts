@@ -255,6 +255,8 @@ const uncommented = (files: Read): Read =>
         ci: Object.fromEntries(Object.entries(files["ci"]).map(([k, v]) => [k, String(v).replace(/ # note$/, "")])),
       };
 
+const isOurs = (line: string) => /^\s*(aws_access_key_id|aws_secret_access_key|aws_session_token)\s*=/i.test(line);
+
 describe("whatever else is in it,", () => {
   const texts = fc.sample(wild, { numRuns: 4000, seed: 20261120 });
   const written = texts.flatMap((before) => {
@@ -273,13 +275,12 @@ describe("whatever else is in it,", () => {
 
   it("the key is read back, written once or twice", () => {
     for (const { after } of written) {
-      expect(read(after), JSON.stringify({ after })).toEqual([NEW.accessKeyId, SECRET]);
+      expect([after, ...read(after)]).toEqual([after, NEW.accessKeyId, SECRET]);
       expect(write(after)).toBe(after);
     }
   });
 
   it("every line that is not the key's stays, byte for byte and in its order", () => {
-    const isOurs = (line: string) => /^\s*(aws_access_key_id|aws_secret_access_key|aws_session_token)\s*=/i.test(line);
     for (const { before, after } of written) {
       const kept = after.replace("\uFEFF", "").split(/(?<=\n)/);
       let from = 0;
@@ -290,7 +291,7 @@ describe("whatever else is in it,", () => {
         const place = kept.findIndex(
           (each, index) => index >= from && (each === line || each.replace(/\r?\n$/, "") === line),
         );
-        expect(place, JSON.stringify({ before, after, line })).toBeGreaterThanOrEqual(0);
+        expect({ before, after, line, found: place >= 0 }).toEqual({ before, after, line, found: true });
         from = place + 1;
       }
       const added = kept.length - before.split(/(?<=\n)/).length;
@@ -301,7 +302,7 @@ describe("whatever else is in it,", () => {
   it("the AWS SDK finds the new key, and all the rest as it was", async () => {
     for (const { before, after } of written.slice(0, 1000)) {
       const [was, is] = [await asTheSdkReads(before), await asTheSdkReads(after)];
-      expect(is, JSON.stringify({ before, after })).toEqual(withNewKey(was));
+      expect({ before, after, is }).toEqual({ before, after, is: withNewKey(was) });
     }
   });
 
@@ -317,7 +318,11 @@ describe("whatever else is in it,", () => {
         const [then, now] = [was[index] ?? null, is[index] ?? null];
         if (then === null) continue;
         asked += 1;
-        expect(uncommented(now), JSON.stringify({ before, after })).toEqual(withNewKey(uncommented(then)));
+        expect({ before, after, is: uncommented(now) }).toEqual({
+          before,
+          after,
+          is: withNewKey(uncommented(then)),
+        });
       }
       expect(asked).toBeGreaterThan(400);
     },
