@@ -88,7 +88,7 @@ export const withSettings = (command: Command): Command =>
     .optionsGroup("Where secrets go:")
     .option(
       "--deliver <kind:target>",
-      "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json or stdout; may be repeated",
+      "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json, aws-profile:{user} or stdout; may be repeated",
       collect,
       [],
     )

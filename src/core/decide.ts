@@ -111,7 +111,9 @@ function ownKey(facts: Facts, { action }: Verdict): Verdict | null {
       "switch it over with keyturn rotate --self --profile NAME, or run with another identity, such as a role";
     return blocked("own-key", sentence, null, { what, at: null });
   }
-  if (!("key" in action) || action.key !== signedBy || action.kind === "mark-delivered") return null;
+  // To finish the delivery of the very key that signs, or its record, heals a run that died in the middle of a switch-over.
+  const retires = action.kind === "deactivate" || action.kind === "delete" || action.kind === "remove-orphan";
+  if (!retires || action.key !== signedBy) return null;
   return blocked("own-key", sentence, null, {
     what: "run it with the key that has taken its place, or with another identity, such as a role",
     at: null,

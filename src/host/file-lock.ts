@@ -118,7 +118,8 @@ class Contender {
         /^[0-9a-z]{9}-[0-9a-f]{8}-([0-9a-f]{8})-(\d+)\.lock$/.exec(name.slice(this.#prefix.length)) ?? [];
       if (place === undefined || pid === undefined || !name.startsWith(this.#prefix) || name === this.#name) continue;
       const dead = (place === PLACE && !isRunning(Number(pid))) || (await this.#isAbandoned(join(folder, name), since));
-      if (dead) await rm(join(folder, name), { force: true });
+      // It does not count any more, whether or not this process may remove it.
+      if (dead) await rm(join(folder, name), { force: true }).catch(() => undefined);
       else rivals.push(name);
     }
     return rivals;

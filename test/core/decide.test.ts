@@ -807,6 +807,23 @@ const rows: readonly Row[] = [
   },
   {
     row: "before",
+    says: "finishes the delivery of the very key that signs this run: its profile was switched over already",
+    user: {
+      keys: [old(), orphan()],
+      record: creating(["OLD"]),
+      signedBy: "NEW",
+      destinations: [serves("NEW", { suppliesSigner: true })],
+    },
+    expected: resumes("NEW", "OLD"),
+  },
+  {
+    row: "before",
+    says: "clears the copy of the key that signs this run",
+    user: takenOver({ escrow: ["NEW"], signedBy: "NEW" }),
+    expected: clears("NEW"),
+  },
+  {
+    row: "before",
     says: "does not retire the key that signs this run, wherever it is served",
     user: takenOver({ signedBy: "OLD", destinations: [{ serves: "NEW", suppliesSigner: true, writtenDaysAgo: 20 }] }),
     expected: blocked("own-key"),

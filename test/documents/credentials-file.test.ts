@@ -159,6 +159,11 @@ describe("a credentials file", () => {
     expect(refusal(() => read(text))).toContain(message);
   });
 
+  it("may say the profile's name with the word as well, which no tool reads", () => {
+    const text = "[profile ci]\naws_access_key_id = A\n[ci]\n";
+    expect(write(text).startsWith(text)).toBe(true);
+  });
+
   it("may have anything in the profiles of others", () => {
     for (const other of [
       "[a]\n[a]\n",

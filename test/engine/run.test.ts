@@ -420,51 +420,6 @@ describe("what a person does in between", () => {
     expect(result).toMatchObject({ outcome: "blocked", code: "own-key" });
     expect(rig.account.keys("rotator")).toHaveLength(1);
   });
-
-  /** A rig with two other users whose own user signs with its oldest key, served where runs are signed from. */
-  function signedByAUser(policy: Policy = presets.safe) {
-    const rig = new Rig(policy);
-    const { ids, destination } = rig.user("a-rotator", [{ ageDays: 400 }], {}, { served: true });
-    for (const name of ["b", "c"]) rig.user(name, [{ ageDays: 200 }]);
-    Object.assign(destination, { suppliesSigner: true });
-    const [signer] = ids;
-    if (signer === undefined) throw new Error("no key");
-    const caller = {
-      account: rig.account.accountId,
-      arn: rig.account.user("a-rotator").arn,
-      partition: "aws",
-      userName: "a-rotator",
-      accessKeyId: signer,
-    };
-    return { rig, signer, destination, world: { ...rig.world, caller } };
-  }
-
-  it("is replaced where later runs find the new one, after everybody else was served", async () => {
-    const { rig, signer, destination, world } = signedByAUser();
-    const results = await run(world, rig.subjects(), freely);
-    expect(results.map(({ userName, outcome }) => `${userName} ${outcome}`)).toEqual([
-      "a-rotator changed",
-      "b changed",
-      "c changed",
-    ]);
-    const order = rig.steps.map(({ userName }) => userName);
-    expect(order.indexOf("a-rotator")).toBeGreaterThan(Math.max(order.lastIndexOf("b"), order.lastIndexOf("c")));
-    expect((await destination.read?.())?.accessKeyId).not.toBe(signer);
-    expect(rig.statuses("a-rotator")).toBe("Active Active");
-  });
-
-  it("stays Active in the run that it signs, also where old keys go at once, and goes in the next", async () => {
-    const { rig, signer, destination, world } = signedByAUser(presets.threshold);
-    await run(world, rig.subjects(), freely);
-    expect([rig.statuses("a-rotator"), rig.statuses("b")]).toEqual(["Active Active", "Inactive Active"]);
-    rig.skip(minutes(5));
-    await run(world, rig.subjects(), freely);
-    expect(rig.statuses("a-rotator")).toBe("Active Active");
-    const successor = (await destination.read?.())?.accessKeyId ?? null;
-    await run({ ...world, caller: { ...world.caller, accessKeyId: successor } }, rig.subjects(), freely);
-    expect(rig.statuses("a-rotator")).toBe("Inactive Active");
-    expect(rig.account.keys("a-rotator")[0]).toMatchObject({ accessKeyId: signer });
-  });
 });
 
 describe("time that runs away", () => {
