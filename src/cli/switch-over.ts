@@ -20,8 +20,8 @@ const TRIES = 10;
  */
 export async function beginSelf(io: Io, flags: SettingFlags, users: readonly string[]): Promise<Invocation> {
   const { profile, accessKeyId, target } = await findOwnProfile(flags.profile ?? null);
-  const isNamed = flags.deliver.some((each) => each === target || each.startsWith(`${target}?`));
-  const deliver = isNamed ? flags.deliver : [target, ...flags.deliver];
+  const named = flags.deliver.find((each) => each === target || each.startsWith(`${target}?`));
+  const deliver = named === undefined ? [target, ...flags.deliver] : flags.deliver;
   const invocation = await begin(io, { ...flags, profile, deliver }, true);
   const { caller } = invocation.session;
   if (caller.userName === null || caller.accessKeyId === null)
@@ -39,7 +39,18 @@ export async function beginSelf(io: Io, flags: SettingFlags, users: readonly str
       `--self: the profile ${profile} holds a key of ${caller.userName}, not of ${users.join(", ")}`,
       "leave the user out, or --self",
     );
+  if (named !== undefined) await checkNamed(invocation.session, caller.userName, named);
   return invocation;
+}
+
+/** A target that somebody wrote for the profile must be the file that the run was signed from. */
+async function checkNamed(session: Session, userName: string, named: string): Promise<void> {
+  const [own] = await session.users({ users: [userName], path: null, tags: [], allowEmpty: false });
+  if (own !== undefined && session.suppliedBy(own) !== null) return;
+  throw new InvalidInput(
+    `--self: ${named} is not the credentials file that this run is signed from`,
+    "leave that --deliver out, or let it name the same file",
+  );
 }
 
 /**

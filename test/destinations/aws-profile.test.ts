@@ -356,9 +356,9 @@ describe("a file that many write to at once", () => {
     `loses nobody's key, of several processes${isBuilt ? "" : " (SKIPPED: npm run build was not run)"}`,
     async () => {
       const path = credentials(OLD);
-      const children = ["a", "b", "c"].map((name) => start(path, name, 40));
+      const children = ["a", "b", "c"].map((name) => start(path, name, 20));
       expect(await Promise.all(children.map(async (child) => (await once(child, "exit"))[0]))).toEqual([0, 0, 0]);
-      expect(await profilesOf(path)).toHaveLength(121);
+      expect(await profilesOf(path)).toHaveLength(61);
       expect(readdirSync(join(path, "..")).toSorted()).toEqual(["credentials", "credentials.keyturn.json"]);
     },
   );

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Io } from "../../src/cli/io.ts";
@@ -96,6 +96,7 @@ describe.skipIf(motoMissing !== null)(`the key that signs the run itself ${motoM
     expect(proxy.calls.at(-1)).toMatchObject({ action: "sts:GetCallerIdentity", signer: successor });
     const audit = join(home, "state", "keyturn", "audit.jsonl");
     expect(readFileSync(audit, "utf8")).toContain('"step":"switch-over"');
+    expect(readFileSync(audit, "utf8")).not.toContain(secret);
     expect((await keyturn(["audit", "verify", audit])).code).toBe(0);
 
     proxy.reset();
@@ -169,6 +170,26 @@ describe.skipIf(motoMissing !== null)(`the key that signs the run itself ${motoM
     expect(said.stderr).toContain(message);
     expect(said.stderr).toContain(hint);
     expect(effectOf(said)).toEqual(refused());
+  });
+
+  it("is in one file: a target for the same profile elsewhere is refused", async () => {
+    const said = await say([...SELF, "--deliver", `${TARGET}?file=${home}/other`]);
+    expect(said.stderr).toContain(
+      `${TARGET}?file=${home}/other is not the credentials file that this run is signed from`,
+    );
+    expect(said.stderr).toContain("leave that --deliver out");
+    expect(effectOf(said)).toEqual({ ...refused(), sent: ["iam:GetUser"] });
+  });
+
+  it("is found behind a symbolic link, which is followed where that is asked for", async () => {
+    const real = join(home, "real");
+    renameSync(file, real);
+    symlinkSync(real, file);
+    const said = await say(SELF);
+    expect(said.code).toBe(2);
+    expect(said.stderr).toContain(`hint: name the file itself, ${real}, or add ?followSymlinks=yes`);
+    expect((await say([...SELF, "--deliver", `${TARGET}?followSymlinks=yes`])).stderr).toContain("switched over");
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
   });
 
   it("cannot be switched over in the environment", async () => {
