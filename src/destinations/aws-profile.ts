@@ -49,7 +49,7 @@ const TRIES = 5;
 
 interface Settings {
   readonly profile: string;
-  /** As typed; null = where AWS's tools look. */
+  /** A template; null = where AWS's tools look. */
   readonly file: string | null;
   readonly followSymlinks: boolean;
 }
@@ -73,7 +73,8 @@ function readSettings(target: Target): Settings {
   const { name, options, text } = target;
   checkOptions(target, ["file", "followSymlinks"]);
   if (name === "") throw new InvalidInput(`${text} names no profile`, "for example aws-profile:{user}");
-  const file = options.get("file") ?? null;
+  const typed = options.get("file");
+  const file = typed === undefined ? null : expandHome(typed);
   if (file !== null) {
     checkPlaceholders(file, text);
     if (file === "" || file.endsWith("/"))
@@ -92,7 +93,7 @@ interface Profile extends Place {
 function openProfile({ profile: template, file, followSymlinks }: Settings, user: User, host: Host): Destination {
   const expand = (text: string, alphabet: RegExp) => expandName(text, user, host.caller.account, alphabet);
   const profile = expand(template, PROFILE_ALPHABET);
-  const asked = resolve(file === null ? credentialsFile() : expandHome(expand(file, PATH_ALPHABET)));
+  const asked = resolve(file === null ? credentialsFile() : expand(file, PATH_ALPHABET));
   const label = `aws-profile:${profile}?file=${asked}`;
   checkProfileName(profile, label);
   if (Buffer.byteLength(basename(asked)) > LONGEST_NAME - HISTORY.length)
@@ -262,6 +263,7 @@ async function replaceOnce(place: Profile, pair: KeyPair, clock: Clock, lock: Fi
 
 class Changed extends Error {}
 
+/** Writes down which key the profile serves, and since when. */
 async function note(place: Profile, path: string, key: ServedKey, like: Stats | null): Promise<void> {
   const history = remember(await readNotes(place, path), place.profile, key);
   await replaceFile(`${path}${HISTORY}`, printHistory(history), like);

@@ -24,6 +24,7 @@ import { temporaryFolder } from "../support/cli.ts";
 import {
   destinationContract,
   errorOf,
+  everyTurn,
   expectNoSecret,
   freshPair,
   freshUser,
@@ -190,6 +191,20 @@ describe("an AWS profile", () => {
     await openProfile(`ci?file=${link}&followSymlinks=yes`, ci).deliver(pair);
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
     expect(readFileSync(real, "utf8")).toContain(pair.accessKeyId);
+  });
+
+  it("is not found through a folder that is a symbolic link below the literal part of the target", async () => {
+    const [home, elsewhere, kept] = [ownFolder(), ownFolder(), process.env["HOME"]];
+    symlinkSync(elsewhere, join(home, "ci"));
+    process.env["HOME"] = home;
+    try {
+      const error = await errorOf(() => openProfile("default?file=~/{user}/credentials", ci).deliver(freshPair()));
+      expect(error).toMatchObject({ message: expect.stringContaining(`a symbolic link on the way below ${home}`) });
+      await openProfile("default?file=~/{user}/credentials&followSymlinks=yes", ci).deliver(freshPair());
+    } finally {
+      process.env["HOME"] = kept;
+    }
+    expect(readdirSync(elsewhere)).toContain("credentials");
   });
 
   it("in a file that is not UTF-8 is refused, and the file left as it is", async () => {
@@ -396,14 +411,14 @@ describe("a file that many write to at once", () => {
     const [path, pair] = [credentials(OLD), freshPair()];
     const own = join(path, "..");
     const written: string[] = [];
-    const look = setInterval(() => {
+    const end = everyTurn(() => {
       const isBeingWritten = readdirSync(own).some((name) => /^\.credentials\.[0-9a-f]{12}\.tmp$/.test(name));
       if (!isBeingWritten || written.length > 0) return;
       written.push(path);
       writeFileSync(path, `${OLD}[hasty]\nregion = x\n`);
-    }, 0);
+    });
     for (let tries = 0; tries < 50 && written.length === 0; tries += 1) await at(path).deliver(pair);
-    clearInterval(look);
+    end();
     expect(written).toEqual([path]);
     await at(path).deliver(pair);
     expect(await profilesOf(path)).toEqual(["ci", "hasty"]);

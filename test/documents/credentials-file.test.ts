@@ -257,7 +257,7 @@ const uncommented = (files: Read): Read =>
     ? files
     : {
         ...files,
-        ci: Object.fromEntries(Object.entries(files["ci"]).map(([k, v]) => [k, String(v).replace(/ # note$/, "")])),
+        ci: Object.fromEntries(Object.entries(files["ci"]).map(([k, v]) => [k, v.replace(/ # note$/, "")])),
       };
 
 const isOurs = (line: string) => /^\s*(aws_access_key_id|aws_secret_access_key|aws_session_token)\s*=/i.test(line);
