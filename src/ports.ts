@@ -120,6 +120,8 @@ export interface EscrowEntry {
 export interface Destination {
   /** Such as `ssm:/keys/ci-bot`. */
   readonly label: string;
+  /** The run itself takes its credentials from here: a delivery switches later runs over to the new key. */
+  readonly suppliesSigner?: boolean;
   /**
    * Whether a delivery would be accepted, as far as can be told without writing.
    * Throws `InvalidInput`, or `CallError`, with what is in the way.

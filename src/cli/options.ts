@@ -126,7 +126,7 @@ export const withSettings = (command: Command): Command =>
     .addOption(
       repeatable(
         "--deliver <kind:target>",
-        "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json or stdout",
+        "secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json, aws-profile:{user} or stdout",
         collect,
       ),
     )

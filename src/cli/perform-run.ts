@@ -14,6 +14,7 @@ import { showProgress } from "./progress.ts";
 import { checkResultFile, writeResult } from "./result-file.ts";
 import { headOf, type Invocation, type KeptAudit, openAudit } from "./session.ts";
 import { withSignals } from "./signals.ts";
+import { proveSwitchOver } from "./switch-over.ts";
 import { version } from "./version.ts";
 
 export interface RunFlags {
@@ -46,10 +47,12 @@ export async function performRun(io: Io, invocation: Invocation, flags: RunFlags
       approve: (findings, chosen) => approve(io, invocation, flags, findings, chosen),
       onProgress: showProgress(io, session.clock),
     };
-    const reports = await session.run(users, rules, kept?.journal ?? (() => undefined));
+    const journal = kept?.journal ?? (() => undefined);
+    const reports = await session.run(users, rules, journal);
+    const switched = await proveSwitchOver(io, invocation, users, reports, journal);
     kept?.audit.end(session.clock.now());
     await report(io, invocation, flags, reports, kept);
-    return signalled() ?? exitFor(reports, flags.failOn);
+    return signalled() ?? (switched ? exitFor(reports, flags.failOn) : EXIT.failed);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { InvalidInput } from "../core/invalid-input.ts";
 import type { Io } from "./io.ts";
 import {
   type AuditFlags,
@@ -9,12 +10,13 @@ import {
   withSettings,
 } from "./options.ts";
 
-type Flags = SettingFlags & AuditFlags & OutputFlags & { dryRun?: true; report?: string };
+type Flags = SettingFlags & AuditFlags & OutputFlags & { self?: true; dryRun?: true; report?: string };
 
 /** `keyturn rotate USER…`: now, whatever the age. */
 export function addRotate(program: Command, io: Io, exit: (code: number) => void): void {
   withOutput(withAudit(withSettings(program.command("rotate"))))
-    .argument("<users...>", "users whose key gets a successor now")
+    .argument("[users...]", "users whose key gets a successor now")
+    .option("--self", "the user whose key --profile is: the profile is switched over to the successor")
     .option("--report <file>", "write the result document here as well")
     .optionsGroup("Doing it:")
     .option("--dry-run", "decide, and change nothing")
@@ -23,18 +25,26 @@ export function addRotate(program: Command, io: Io, exit: (code: number) => void
     )
     .addHelpText(
       "after",
-      "\nExamples:\n  keyturn rotate ci-bot --deliver secretsmanager:prod/{user}\n  keyturn rotate ci-bot --deliver stdout > new-key.json",
+      "\nExamples:\n  keyturn rotate ci-bot --deliver secretsmanager:prod/{user}\n  keyturn rotate ci-bot --deliver stdout > new-key.json\n  keyturn rotate --self --profile rotator",
     )
     .action(async (users: string[], flags: Flags) => {
-      const [{ begin }, { performRun }] = await Promise.all([import("./session.ts"), import("./perform-run.ts")]);
-      const selectors = { users, path: null, tags: [], allowEmpty: false };
-      const invocation = await begin(io, flags, true);
+      const [{ begin }, { performRun }, { beginSelf }] = await Promise.all([
+        import("./session.ts"),
+        import("./perform-run.ts"),
+        import("./switch-over.ts"),
+      ]);
+      if (users.length === 0 && flags.self !== true)
+        throw new InvalidInput("whose key? this command needs a user", "keyturn rotate USER, or --self --profile NAME");
+      const invocation = flags.self === true ? await beginSelf(io, flags, users) : await begin(io, flags, true);
+      const { userName } = invocation.session.caller;
+      const wanted = flags.self === true && userName !== null ? [userName] : users;
+      const selectors = { users: wanted, path: null, tags: [], allowEmpty: false };
       exit(
         await performRun(io, invocation, {
           ...flags,
           plan: null,
           selectors,
-          maxRotations: users.length,
+          maxRotations: wanted.length,
           refuseAbove: null,
           failOn: "blocked",
         }),

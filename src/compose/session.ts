@@ -1,4 +1,8 @@
 import { createHash } from "node:crypto";
+import { openAccess } from "../aws/clients.ts";
+import { AwsClock } from "../aws/clock.ts";
+import { readProfilesAgain, signingProfile } from "../aws/profiles.ts";
+import { whoAmI } from "../aws/sts.ts";
 import type { Tags, User } from "../core/access-key.ts";
 import { decide } from "../core/decide.ts";
 import type { UserDecision } from "../core/decision.ts";
@@ -46,6 +50,22 @@ export class Session {
   /** Whether keys are printed: then results must not stand among them. */
   get printsKeys(): boolean {
     return this.#parts.destinations.some(({ isStream }) => isStream);
+  }
+
+  /** The profile that supplies this run with this user's key, where one of the destinations is that; null otherwise. */
+  suppliedBy(user: User): string | null {
+    const { destinations, settings } = this.#parts;
+    const own = this.#held.get(user.userName)?.deliver;
+    const supplies = destinations
+      .filter(({ text }) => text === undefined || own === undefined || own.includes(text))
+      .some(({ open }) => openOrBlock(open, user).suppliesSigner === true);
+    return supplies && user.userName === this.caller.userName ? signingProfile(settings) : null;
+  }
+
+  /** Who signs in with a profile as it is on disk now. Throws {@link InvalidInput} where AWS does not accept it. */
+  async whoSignsWith(profile: string): Promise<Caller> {
+    await readProfilesAgain();
+    return whoAmI(await openAccess(profile, this.#parts.settings.region, new AwsClock()));
   }
 
   users(selectors: Selectors): Promise<readonly User[]> {

@@ -7,6 +7,7 @@ import type { EscrowKind, ParsedEscrow } from "../escrow/kind.ts";
 
 /** Every kind of destination. A new one is a file of its own and a line here. */
 const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>> = {
+  "aws-profile": async () => (await import("../destinations/aws-profile.ts")).awsProfile,
   file: async () => (await import("../destinations/file.ts")).file,
   secretsmanager: async () => (await import("../destinations/secretsmanager.ts")).secretsmanager,
   ssm: async () => (await import("../destinations/ssm.ts")).ssm,

@@ -117,15 +117,25 @@ function leftAlone({ terms, record, now, userName }: Facts): Verdict | null {
   };
 }
 
-/** A run must not pull the rug from under itself: the key that signs it is neither rotated away nor retired by it. */
+/**
+ * A run must not pull the rug from under itself: the key that signs it is never retired by it, and gets a successor only where
+ * later runs find that successor in its place.
+ */
 function ownKey(facts: Facts, { action }: Verdict): Verdict | null {
   const { signedBy } = facts.seen;
   if (action === null || signedBy === null || !facts.keys.some((key) => key.accessKeyId === signedBy)) return null;
-  const touches =
-    action.kind === "rotate" || ("key" in action && action.key === signedBy && action.kind !== "mark-delivered");
-  if (!touches) return null;
-  return blocked("own-key", `this run is signed with ${signedBy}, a key of ${facts.userName}`, null, {
-    what: "run it with another identity, such as a role",
+  const sentence = `this run is signed with ${signedBy}, a key of ${facts.userName}`;
+  if (action.kind === "rotate") {
+    if (facts.switchesOver()) return null;
+    const what =
+      "switch it over with keyturn rotate --self --profile NAME, or run with another identity, such as a role";
+    return blocked("own-key", sentence, null, { what, at: null });
+  }
+  // To finish the delivery of the very key that signs, or its record, heals a run that died in the middle of a switch-over.
+  const retires = action.kind === "deactivate" || action.kind === "delete" || action.kind === "remove-orphan";
+  if (!retires || action.key !== signedBy) return null;
+  return blocked("own-key", sentence, null, {
+    what: "run it with the key that has taken its place, or with another identity, such as a role",
     at: null,
   });
 }

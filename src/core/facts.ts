@@ -137,6 +137,14 @@ export class Facts {
     return first === undefined ? null : latest(first, ...others);
   }
 
+  /** The key that signs this run is served where runs take their credentials from, so that later ones sign with a successor. */
+  switchesOver(): boolean {
+    return this.readable().some(
+      (each) =>
+        each.suppliesSigner === true && need(each.served, { kind: "served" }).accessKeyId === this.seen.signedBy,
+    );
+  }
+
   private past(): readonly Past[] {
     return this.readable().map((each) => need(each.past, { kind: "past" }));
   }

@@ -37,6 +37,8 @@ export interface DestinationObservation {
   readonly label: string;
   /** False for a destination that cannot be read back (a mail, stdout): nothing is asked of it. */
   readonly readable: boolean;
+  /** The run itself takes its credentials from here: a delivery switches later runs over to the new key. */
+  readonly suppliesSigner?: boolean;
   readonly served: Reading<Served>;
   readonly past: Reading<Past>;
 }

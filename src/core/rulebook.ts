@@ -20,6 +20,8 @@ export interface Layer {
   readonly policy: PolicyChange;
   /** Targets as typed; they replace those of layers before. */
   readonly deliver?: readonly string[];
+  /** Targets that come on top of all others. */
+  readonly besides?: readonly string[];
   /** Null = any time. */
   readonly window?: Window | null;
   /** Where each setting stands, by its name (`policy.rotateAfter`, `deliver`, `window`): `keyturn.yaml:12:5`, `--policy`. */
@@ -73,7 +75,7 @@ export const needsTags = ({ layers, exemptions }: Rulebook): boolean =>
 
 /** Every target that some user may be delivered to. */
 export const targetsOf = ({ layers }: Rulebook): readonly string[] => [
-  ...new Set(layers.flatMap((layer) => layer.deliver ?? [])),
+  ...new Set(layers.flatMap(({ deliver = [], besides = [] }) => [...deliver, ...besides])),
 ];
 
 /**
@@ -105,7 +107,7 @@ export function overlay(layers: readonly Layer[], runEvery: Duration, whose: str
       ),
     ),
     maxAge,
-    deliver: deliverer?.deliver ?? [],
+    deliver: [...new Set([...(deliverer?.deliver ?? []), ...layers.flatMap(({ besides = [] }) => besides)])],
     window: opener?.window ?? null,
     origins,
   };

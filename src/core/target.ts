@@ -43,7 +43,8 @@ function decode(part: string, text: string): string {
   }
 }
 
-function checkPlaceholders(name: string, text: string): void {
+/** Throws {@link InvalidInput} for braces that are not placeholders, and for a `{path}` beside other text. `text` = the target. */
+export function checkPlaceholders(name: string, text: string): void {
   for (const [whole, inner] of name.matchAll(PLACEHOLDER)) {
     if (inner === undefined || !PLACEHOLDERS.includes(inner)) {
       throw new InvalidInput(`${whole} in ${text} is not a placeholder`, "there are {user}, {path} and {account}");
@@ -82,6 +83,14 @@ const COMMON = /[A-Za-z0-9.-]/;
 export function fillTarget(text: string, user: User, account: string): string {
   const [, name = text, options = ""] = /^([^?]*)(.*)$/su.exec(text) ?? [];
   return `${expandName(name, user, account, COMMON)}${options}`;
+}
+
+/** An option that is yes or no. Throws {@link InvalidInput} where it is neither. */
+export function readSwitch({ options, text }: Target, name: string, otherwise: boolean): boolean {
+  const value = options.get(name);
+  if (value === undefined) return otherwise;
+  if (value !== "yes" && value !== "no") throw new InvalidInput(`${text}: ${name} is yes or no`);
+  return value === "yes";
 }
 
 /** Which characters a store takes in a name, one at a time. */

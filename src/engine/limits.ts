@@ -79,6 +79,7 @@ function oldestKey({ seen }: Finding): number {
   return Math.min(...keys.filter((key) => key.status === "Active").map((key) => key.createDate));
 }
 
-function split<T>(items: readonly T[], belongs: (item: T) => boolean): [readonly T[], readonly T[]] {
+/** Those that belong, and the rest. */
+export function split<T>(items: readonly T[], belongs: (item: T) => boolean): [readonly T[], readonly T[]] {
   return [items.filter(belongs), items.filter((item) => !belongs(item))];
 }

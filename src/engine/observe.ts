@@ -91,6 +91,7 @@ const orEmpty = (tags: Tags | null): Tags => tags ?? new Map();
 const unreadDestination = (destination: Destination): DestinationObservation => ({
   label: destination.label,
   readable: destination.read !== undefined,
+  suppliesSigner: destination.suppliesSigner === true,
   served: unread,
   past: unread,
 });

@@ -6,7 +6,7 @@ import { known, type Reading } from "../core/observation.ts";
 import { leadsOn, STEPS_PER_RUN } from "../core/project.ts";
 import type { UserReport } from "../core/result.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
-import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits } from "./limits.ts";
+import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits, split } from "./limits.ts";
 import { observe, observeEverything } from "./observe.ts";
 import { outcomeUntouched, reportFinding, reportTurns } from "./report-user.ts";
 import { type Slot, Slots } from "./slots.ts";
@@ -36,15 +36,16 @@ export async function run(world: World, subjects: readonly Subject[], rules: Run
   const chosen = choose(findings, rules.limits); //                                      filter
   await rules.approve(findings, chosen);
   const progress = new Progress(chosen, rules);
-  const work = chosen.now.map((finding) =>
+  const work = (finding: Finding) =>
     slots.use(async (slot) => {
       if (progress.halted()) return reportFinding(finding, "interrupted", world.clock.now());
       const turns = await takeTurns(progress.watch(world), finding, slot, (next) => progress.mayFollow(finding, next)); //   perform, record
       progress.finishedOne();
       return reportTurns(finding, turns, world.clock.now());
-    }),
-  );
-  const results = await settleAll(work, progress);
+    });
+  const [own, others] = split(chosen.now, ({ seen }) => seen.signedBy !== null);
+  // The user whose key signs comes last: whatever becomes of that key, everybody else is done.
+  const results = [...(await settleAll(others.map(work), progress)), ...(await settleAll(own.map(work), progress))];
   const idle = findings
     .filter((each) => !chosen.now.includes(each))
     .map((each) => reportFinding(each, outcomeUntouched(each, chosen), world.clock.now()));

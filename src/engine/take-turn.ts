@@ -80,8 +80,9 @@ async function deactivateAtOnce(turn: Turn, successor: AccessKeyId, known: reado
   if (turn.subject.terms.policy.deactivate.when !== "delivered") return;
   const seen = await observeServed(turn.world, turn.subject);
   const keys = seen.keys.kind === "known" ? seen.keys.value : [];
-  const [key, ...others] = known.filter((id) =>
-    keys.some((each) => each.accessKeyId === id && each.status === "Active"),
+  // The key that signs this very run goes in a later one, which signs with the successor.
+  const [key, ...others] = known.filter(
+    (id) => id !== seen.signedBy && keys.some((each) => each.accessKeyId === id && each.status === "Active"),
   );
   if (key === undefined) return;
   const doubt = seen.destinations.find(

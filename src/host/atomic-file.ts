@@ -26,6 +26,7 @@ export async function lookAt(path: string): Promise<Stats | null> {
 /**
  * Replaces a file as a whole: readers see the old text or the new, never a part, and never under wider permissions than
  * `like` (0600 where it is null). When it resolves, the text would survive a power cut. `modified` sets the file's date.
+ * `confirm` is asked at the last moment: where it throws, the old text stays.
  * A process that is killed on the way leaves its temporary file; a later replacement of the same file takes it away.
  */
 export async function replaceFile(
@@ -33,6 +34,7 @@ export async function replaceFile(
   text: string,
   like: FileOwnership | null,
   modified: Instant | null = null,
+  confirm: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const temporary = temporaryOf(path);
   try {
@@ -45,6 +47,7 @@ export async function replaceFile(
     } finally {
       await file.close();
     }
+    await confirm();
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

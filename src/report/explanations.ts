@@ -488,8 +488,15 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     group: "blocked",
     why: "A run must not pull the rug from under itself: the key that signs it is neither rotated away nor retired by it.",
     next: "Nothing, as long as the runs are signed with this key.",
-    person: "Run keyturn with another identity: a role has no access key of its own.",
-    commands: [["keyturn run --user USER --profile NAME --deliver KIND:TARGET", "the same, as somebody else"]],
+    person:
+      "Where the key comes from a profile of the credentials file, let keyturn switch that profile over to a successor; a later run, signed by the successor, retires the old key. Or run keyturn with another identity: a role has no access key of its own.",
+    commands: [
+      [
+        "keyturn rotate --self --profile NAME",
+        "makes a successor, writes it into the profile, and proves that it signs in",
+      ],
+      ["keyturn run --user USER --profile NAME --deliver KIND:TARGET", "the same, as somebody else"],
+    ],
     settings: [],
   },
   "destination-unusable": {

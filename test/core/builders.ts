@@ -51,6 +51,8 @@ export interface DestinationTold {
   readonly served?: DestinationObservation["served"];
   /** In place of what it holds besides. */
   readonly past?: DestinationObservation["past"];
+  /** Runs take their credentials from here. */
+  readonly suppliesSigner?: boolean;
 }
 
 export interface UserTold {
@@ -98,6 +100,7 @@ function destinationOf(
   return {
     label: `memory:${index}`,
     readable: true,
+    suppliesSigner: destination.suppliesSigner ?? false,
     served: destination.served ?? known({ accessKeyId: serves === null ? null : id(serves), writtenAt }),
     past: destination.past ?? known({ pending: pending === null ? null : id(pending), history: history.map(id) }),
   };

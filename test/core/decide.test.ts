@@ -787,6 +787,51 @@ const rows: readonly Row[] = [
   },
   {
     row: "before",
+    says: "rotates that user where later runs find the new key in the place of the one that signs",
+    user: { ageDays: 120, signedBy: "OLD", destinations: [{}, { suppliesSigner: true }] },
+    expected: rotates("due", "OLD"),
+  },
+  {
+    row: "before",
+    says: "does not rotate that user where runs are signed from a place that serves another key",
+    user: { ageDays: 120, signedBy: "OLD", destinations: [{}, { suppliesSigner: true, serves: null }] },
+    expected: blocked("own-key"),
+  },
+  {
+    row: "before",
+    says: "does not rotate that user where the place that runs are signed from cannot be read",
+    user: {
+      ageDays: 120,
+      signedBy: "OLD",
+      destinations: [{ suppliesSigner: true, served: { kind: "failed", action: "file", message: "EIO" } }],
+    },
+    expected: { standing: "unknown", code: "read-failed" },
+  },
+  {
+    row: "before",
+    says: "finishes the delivery of the very key that signs this run: its profile was switched over already",
+    user: {
+      keys: [old(), orphan()],
+      record: creating(["OLD"]),
+      signedBy: "NEW",
+      destinations: [serves("NEW", { suppliesSigner: true })],
+    },
+    expected: resumes("NEW", "OLD"),
+  },
+  {
+    row: "before",
+    says: "clears the copy of the key that signs this run",
+    user: takenOver({ escrow: ["NEW"], signedBy: "NEW" }),
+    expected: clears("NEW"),
+  },
+  {
+    row: "before",
+    says: "does not retire the key that signs this run, wherever it is served",
+    user: takenOver({ signedBy: "OLD", destinations: [{ serves: "NEW", suppliesSigner: true, writtenDaysAgo: 20 }] }),
+    expected: blocked("own-key"),
+  },
+  {
+    row: "before",
     says: "does not retire the key that signs this run",
     user: takenOver({ signedBy: "OLD" }),
     expected: blocked("own-key"),

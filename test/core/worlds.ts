@@ -197,6 +197,7 @@ function destinationOver(present: readonly AccessKey[]): fc.Arbitrary<Destinatio
       arbitrary: fc.record({
         label: fc.constantFrom("memory:a", "memory:b"),
         readable: fc.constant(true),
+        suppliesSigner: fc.boolean(),
         served,
         past,
       }),

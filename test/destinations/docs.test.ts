@@ -5,6 +5,7 @@ import { accessKeyId } from "../../src/core/access-key.ts";
 import { InvalidInput } from "../../src/core/invalid-input.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { parseTarget } from "../../src/core/target.ts";
+import { awsProfile } from "../../src/destinations/aws-profile.ts";
 import { file } from "../../src/destinations/file.ts";
 import type { DestinationKind } from "../../src/destinations/kind.ts";
 import { secretsmanager } from "../../src/destinations/secretsmanager.ts";
@@ -14,8 +15,9 @@ import { temporaryFolder } from "../support/cli.ts";
 import { userNamed } from "./contract.ts";
 import { openFile } from "./file-bench.ts";
 import { CALLER, openHost } from "./host.ts";
+import { openProfile } from "./profile-bench.ts";
 
-const KINDS: readonly DestinationKind[] = [file, secretsmanager, ssm, stdout];
+const KINDS: readonly DestinationKind[] = [awsProfile, file, secretsmanager, ssm, stdout];
 const EXAMPLE = {
   accessKeyId: accessKeyId("AKIAIOSFODNN7EXAMPLE"),
   secretAccessKey: new Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
@@ -43,7 +45,8 @@ describe.each(KINDS)("the page of $kind", (kind) => {
     const named = [...page.matchAll(/^\| `([\w.]+)` +\|/gm)]
       .map(([, name = ""]) => name)
       .filter((name) => !name.startsWith("AWS"));
-    expect(named.toSorted()).toEqual([...optionsOf(kind), "field.NAME", "sesRegion"].toSorted());
+    const fields = kind === awsProfile ? [] : ["field.NAME", "sesRegion"];
+    expect(named.toSorted()).toEqual([...optionsOf(kind), ...fields].toSorted());
   });
 
   it("names every permission", () => {
@@ -65,6 +68,12 @@ describe("the example on the page of", () => {
       await openFile(`${folder}/${name}`, userNamed("ci-bot")).deliver(EXAMPLE);
       expect(readFileSync(`${folder}/${name}`, "utf8")).toBe(blockIn(pageOf("file"), language));
     }
+  });
+
+  it("aws-profile is what is written", async () => {
+    const path = `${temporaryFolder()}/credentials`;
+    await openProfile(`{user}?file=${path}`, userNamed("ci-bot")).deliver(EXAMPLE);
+    expect(readFileSync(path, "utf8")).toBe(blockIn(pageOf("aws-profile"), "ini"));
   });
 
   it("stdout is what is printed", async () => {

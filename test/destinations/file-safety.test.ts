@@ -183,7 +183,11 @@ describe("where a file is", () => {
     symlinkSync(path, join(own, "k.json"));
     const before = readFileSync(path, "utf8");
     expect(await refusalOf(`${own}/k.json`, own)).toEqual(
-      refused(`${own}/k.json`, `${own}/k.json is a symbolic link`, "name the file itself, or add ?followSymlinks=yes"),
+      refused(
+        `${own}/k.json`,
+        `${own}/k.json is a symbolic link`,
+        `name the file itself, ${path}, or add ?followSymlinks=yes`,
+      ),
     );
     expect(await errorOf(async () => openFile(`${own}/k.json`, freshUser()).read?.())).toBeInstanceOf(InvalidInput);
     expect(readFileSync(path, "utf8")).toBe(before);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { User } from "../../src/core/access-key.ts";
 import { InvalidInput } from "../../src/core/invalid-input.ts";
 import { decodeSegment, encodeSegment, literalPrefix, parseTarget } from "../../src/core/target.ts";
+import { awsProfile } from "../../src/destinations/aws-profile.ts";
 import { file } from "../../src/destinations/file.ts";
 import type { DestinationKind } from "../../src/destinations/kind.ts";
 import { secretsmanager } from "../../src/destinations/secretsmanager.ts";
@@ -18,6 +19,7 @@ const host = await openHost();
 const STORES: readonly { readonly kind: DestinationKind; readonly root: string; readonly alphabet: RegExp }[] = [
   { kind: file, root: "/srv/keys", alphabet: /[A-Za-z0-9_.+=,@-]/ },
   { kind: ssm, root: "/keys", alphabet: /[A-Za-z0-9_.-]/ },
+  { kind: awsProfile, root: "keys", alphabet: /[A-Za-z0-9_.@+:%-]/ },
   { kind: secretsmanager, root: "keys", alphabet: /[A-Za-z0-9_+=.@-]/ },
 ];
 
@@ -60,7 +62,9 @@ function nameFor(kind: DestinationKind, template: string, user: User): string | 
   const open = opened.get(text) ?? kind.parse(parseTarget(text)).open(host);
   opened.set(text, open);
   try {
-    return open(user).label.slice(kind.kind.length + 1);
+    return open(user)
+      .label.slice(kind.kind.length + 1)
+      .replace(/\?file=.*$/s, "");
   } catch (error) {
     if (error instanceof InvalidInput) return null;
     throw error;
