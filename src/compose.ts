@@ -1,23 +1,20 @@
 import { createHash } from "node:crypto";
-import { type AwsAccess, openAccess } from "./aws/clients.ts";
+import { openAccess } from "./aws/clients.ts";
 import { AwsClock } from "./aws/clock.ts";
 import { openIam } from "./aws/iam.ts";
-import { openSimulator } from "./aws/simulate.ts";
-import { credentialsEnd, openVerifier, whoAmI } from "./aws/sts.ts";
+import { openVerifier, whoAmI } from "./aws/sts.ts";
 import type { AccessKeyId, User } from "./core/access-key.ts";
-import { type CheckFinding, judgeClock, judgeSigner } from "./core/checkup.ts";
 import { decide } from "./core/decide.ts";
 import type { UserDecision } from "./core/decision.ts";
 import type { Terms } from "./core/facts.ts";
 import { InvalidInput } from "./core/invalid-input.ts";
 import type { Observation } from "./core/observation.ts";
-import { concrete, type Statement } from "./core/permissions.ts";
+import type { Statement } from "./core/permissions.ts";
 import type { Policy } from "./core/policy.ts";
 import type { UserReport } from "./core/result.ts";
-import { fillTarget, parseTarget } from "./core/target.ts";
-import type { Duration, Instant } from "./core/time.ts";
+import { parseTarget } from "./core/target.ts";
+import type { Duration } from "./core/time.ts";
 import type { DestinationKind, Host, ParsedDestination } from "./destinations/kind.ts";
-import { asFinding, type CheckupParts, checkUp, type Opened } from "./engine/checkup.ts";
 import { observe, observeEverything, observeServed } from "./engine/observe.ts";
 import { enginePermissions } from "./engine/permissions.ts";
 import { outcomeUntouched, reportFinding } from "./engine/report-user.ts";
@@ -32,18 +29,7 @@ import type { EscrowKind, ParsedEscrow } from "./escrow/kind.ts";
 import { openRunnerLock } from "./host/runner-lock.ts";
 import type { SimulatedAccount } from "./simulation/account.ts";
 import type { VirtualClock } from "./simulation/virtual-clock.ts";
-import {
-  CallError,
-  type Caller,
-  type Clock,
-  type Destination,
-  type Escrow,
-  type Iam,
-  type Journal,
-  type Liveness,
-  type RecordStore,
-  type Verifier,
-} from "./ports.ts";
+import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, RecordStore, Verifier } from "./ports.ts";
 
 export { Audit, type AuditedRun, type AuditFinding, verifyAudit } from "./engine/audit.ts";
 export { BrokenInvariant } from "./engine/broken-invariant.ts";
@@ -224,121 +210,6 @@ export function permissions(
     ...settings.destinations.flatMap(({ parsed }) => parsed.permissions(caller, region)),
     ...(settings.parsedEscrow?.permissions(caller, region) ?? []),
   ];
-}
-
-/** What `doctor` found out with these settings. `caller` = null where there are no usable credentials. */
-export interface Checkup {
-  readonly caller: Caller | null;
-  readonly region: string | null;
-  readonly at: Instant;
-  readonly findings: readonly CheckFinding[];
-}
-
-/** A user who does not exist: for checks where nobody was selected. */
-const STAND_IN = "keyturn-doctor";
-
-/** IAM simulates a limited number of resources at a time; so many users tell the paths apart. */
-const SIMULATED_USERS = 20;
-
-/**
- * Looks for what would stop a run with these settings, as far as it can be found out without changing anything.
- * `selectors` = null: targets are checked for a user who does not exist. Throws {@link InvalidInput} where nobody fits the selectors.
- */
-export async function checkSetup(
-  settings: CheckedSettings,
-  selectors: Selectors | null,
-  print: Host["print"],
-): Promise<Checkup> {
-  const clock = new AwsClock();
-  const access = await openAccess(settings.profile, settings.region, clock);
-  const signedIn = await signIn(access);
-  const judgedClock = () => judgeClock(clock.hasHeard ? clock.offset : null);
-  const common = { region: access.region, at: clock.now() };
-  if ("problem" in signedIn) return { ...common, caller: null, findings: [signedIn.problem, judgedClock()] };
-  const { caller, expiresAt } = signedIn;
-  const iam = openIam(access);
-  const { users, problem } = await findUsers(iam, clock, selectors);
-  const names = selectors === null || problem !== null ? null : users.map((user) => user.userName);
-  const host: Host = { access, caller, clock, print };
-  const destinations = settings.destinations.map(({ text, kind, parsed }) =>
-    attempt(text, () => ({ open: parsed.open(host), isStream: kind.isStream })),
-  );
-  const { parsedEscrow } = settings;
-  const standIn: User = {
-    userName: STAND_IN,
-    path: selectors?.path ?? "/",
-    arn: `arn:${caller.partition}:iam::${caller.account}:user${selectors?.path ?? "/"}${STAND_IN}`,
-  };
-  const parts: CheckupParts = {
-    iam,
-    simulator: openSimulator(access, caller),
-    clock,
-    destinations,
-    escrow: parsedEscrow === null ? null : attempt(settings.escrow ?? "", () => parsedEscrow.open(access, caller)),
-    statements: await concreteStatements(settings, caller, access.region, selectors?.path ?? null, users, standIn),
-    parallel: PARALLEL_USERS,
-  };
-  const checked = await checkUp(parts, users, standIn);
-  return {
-    ...common,
-    caller,
-    findings: [
-      ...judgeSigner({ ...caller, expiresAt }, names, clock.now()),
-      judgedClock(),
-      ...(problem === null ? [] : [problem]),
-      ...checked,
-    ],
-  };
-}
-
-type SignedIn = { readonly caller: Caller; readonly expiresAt: Instant | null } | { readonly problem: CheckFinding };
-
-async function signIn(access: AwsAccess): Promise<SignedIn> {
-  try {
-    const expiresAt = await credentialsEnd(access);
-    return { caller: await whoAmI(access), expiresAt };
-  } catch (error) {
-    return { problem: asFinding("credentials", access.profile ?? "credentials", error) };
-  }
-}
-
-/** Nobody, where nobody was selected, and where the users cannot be listed. */
-async function findUsers(iam: Iam, clock: Clock, selectors: Selectors | null) {
-  if (selectors === null) return { users: [], problem: null };
-  try {
-    return { users: await selectUsers(iam, clock, selectors, PARALLEL_USERS), problem: null };
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    return { users: [], problem: asFinding("permissions", error.action, error) };
-  }
-}
-
-function attempt<T>(text: string, open: () => T): Opened<T> {
-  try {
-    return { text, opened: open() };
-  } catch (error) {
-    if (error instanceof InvalidInput) return { text, problem: error };
-    throw error;
-  }
-}
-
-/** The permissions that the settings need, for users and targets as a run would meet them. */
-async function concreteStatements(
-  settings: CheckedSettings,
-  caller: Caller,
-  region: string | null,
-  path: string | null,
-  users: readonly User[],
-  standIn: User,
-): Promise<readonly Statement[]> {
-  const sample = users[0] ?? standIn;
-  const deliver = settings.deliver.map((text) => fillTarget(text, sample, caller.account));
-  const filled = await checkSettings({ ...settings, deliver: [...new Set(deliver)] });
-  const known = (each: Statement) =>
-    region !== null || each.resources.every((resource) => !/^arn:[^:]*:\w+:\*:/.test(resource));
-  return permissions(filled, caller, region ?? "*", path === null ? [] : [path])
-    .filter(known)
-    .map((each) => concrete(each, users.slice(0, SIMULATED_USERS), STAND_IN));
 }
 
 /** What came of a key that a person named. */

@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   escrow: ["core", "ports", "aws", "host", "escrow/kind", "npm:", "node:"],
   simulation: ["core", "ports", "engine", "simulation", "node:"],
   compose: [
+    "compose",
     "core",
     "ports",
     "report",

@@ -30,13 +30,15 @@ export function addDoctor(program: Command, io: Io, exit: (code: number) => void
     )
     .action(async (flags: Flags) => {
       const [
-        { checkSettings, checkSetup },
+        { checkSettings },
+        { checkSetup },
         { settingsFrom },
         { checkHost },
         { doctorDocument, doctorText },
         { version },
       ] = await Promise.all([
         import("../compose.ts"),
+        import("../compose/checkup.ts"),
         import("./settings.ts"),
         import("./check-host.ts"),
         import("../report/doctor.ts"),

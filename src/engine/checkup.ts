@@ -246,7 +246,9 @@ export function asFinding(area: CheckFinding["area"], subject: string, error: un
   }
   if (!(error instanceof CallError)) throw error;
   const { action, resource, kind, code, message } = error;
-  return kind === "denied"
-    ? of("wrong", `${action} on ${resource} is denied`, ALLOW)
-    : of("wrong", `${action} on ${resource} failed: ${code}: ${message}`);
+  if (kind === "denied") return of("wrong", `${action} on ${resource} is denied`, ALLOW);
+  return of("wrong", `${action} on ${resource} failed: ${code}: ${message}`, kind === "unknown" ? REACH : null);
 }
+
+/** What to do about a call that got no usable answer. */
+const REACH = "try again; if it stays, see what stands between this machine and the endpoint";

@@ -290,7 +290,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     expect(wrong.map((each) => each.area)).toEqual(["credentials", "audit"]);
     expect(wrong[0]?.what).toContain(words);
     expect(findings.some((each) => each.subject.startsWith("Node.js"))).toBe(true);
-    expect((await typed(["doctor", ...CI], proxy.url, env)).out).toContain("no usable credentials");
+    expect((await typed(["doctor", ...CI], proxy.url, env)).out).toContain("AWS did not say whose");
   });
 
   it("warns of credentials that are about to end", async () => {
