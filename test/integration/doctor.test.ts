@@ -242,6 +242,16 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     for (const each of wrong) expect([each.area, each.what]).toEqual(["destinations", expect.stringContaining(words)]);
   });
 
+  it("goes on where a target cannot be for one of the users", async () => {
+    await moto.seed([
+      { name: "aws-batch", path: "/odd/" },
+      { name: "fine", path: "/odd/" },
+    ]);
+    const { code, wrong, findings } = await doctor(["--path", "/odd/", "--deliver", "ssm:/{user}"]);
+    expect([code, wrong]).toMatchObject([1, [{ area: "destinations", what: expect.stringContaining("AWS's own") }]]);
+    expect(findings.some((each) => each.subject === "ssm:/fine" && each.verdict === "fine")).toBe(true);
+  });
+
   it("checks targets in general where nobody was selected, and says what that leaves out", async () => {
     const { code, wrong, odd } = await doctor(["--deliver", `file:${temporaryFolder()}/none/{user}.json`]);
     expect([code, wrong.map((each) => each.subject)]).toEqual([
