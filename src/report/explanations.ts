@@ -336,7 +336,7 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     why: "An Inactive key can be made Active again in a second, a deleted one never: so it is kept for a while in case somebody misses it.",
     next: "The first run after the date that the report names deletes the key.",
     person:
-      "Nothing: time does it. Whoever misses the key makes it Active again in the console: that is seen, and stands.",
+      "Nothing: time does it. Whoever misses the key makes it Active again in the console: that is seen, and the wait begins anew.",
     commands: [["keyturn retire USER ID", "deletes the Inactive key now, after a question"]],
     settings: ["delete.when", "delete.after"],
   },
