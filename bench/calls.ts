@@ -12,6 +12,8 @@ interface Counts {
   readonly destination: number;
 }
 
+const isCore = (action: string): boolean => /^(iam|sts):/.test(action);
+
 /** Calls of one turn at one user: those of a run less those of a plan, which reads the same and performs nothing. */
 export async function benchCalls(moto: Moto, proxy: FaultProxy): Promise<void> {
   const rows: (string | number)[][] = [];
@@ -26,7 +28,6 @@ export async function benchCalls(moto: Moto, proxy: FaultProxy): Promise<void> {
         endpoint: proxy.url,
         cwd: home,
       });
-      const isCore = (action: string) => /^(iam|sts):/.test(action);
       const actions = proxy.calls.map((call) => call.action);
       return {
         iamAndSts: actions.filter(isCore).length,

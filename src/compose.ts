@@ -3,27 +3,26 @@ import { openAccess } from "./aws/clients.ts";
 import { AwsClock } from "./aws/clock.ts";
 import { openIam } from "./aws/iam.ts";
 import { openVerifier, whoAmI } from "./aws/sts.ts";
-import type { AccessKeyId, User } from "./core/access-key.ts";
+import type { Tags, User } from "./core/access-key.ts";
 import { decide } from "./core/decide.ts";
 import type { UserDecision } from "./core/decision.ts";
-import type { Terms } from "./core/facts.ts";
 import { InvalidInput } from "./core/invalid-input.ts";
-import type { Observation } from "./core/observation.ts";
+import type { Observation, Reading } from "./core/observation.ts";
 import type { Statement } from "./core/permissions.ts";
-import type { Policy } from "./core/policy.ts";
 import type { UserReport } from "./core/result.ts";
+import { needsTags, overlay, type Rulebook, settingsFor, targetsOf, type UserSettings } from "./core/rulebook.ts";
 import { parseTarget } from "./core/target.ts";
 import type { Duration } from "./core/time.ts";
 import type { DestinationKind, Host, ParsedDestination } from "./destinations/kind.ts";
-import { observe, observeEverything, observeServed } from "./engine/observe.ts";
+import { ask, observeEverything, observeServed } from "./engine/observe.ts";
 import { enginePermissions } from "./engine/permissions.ts";
 import { outcomeUntouched, reportFinding } from "./engine/report-user.ts";
-import { retireByHand } from "./engine/retire.ts";
+import { byHand, type Deed } from "./engine/by-hand.ts";
 import { PARALLEL_USERS, run, type RunRules, survey } from "./engine/run.ts";
 import { type Selectors, selectUsers } from "./engine/select.ts";
 import { Slots } from "./engine/slots.ts";
 import { recordsInTags } from "./engine/tag-records.ts";
-import { asTurnEnd, type Outcome, Turn } from "./engine/turn.ts";
+import type { Turn } from "./engine/turn.ts";
 import type { Subject, World } from "./engine/world.ts";
 import type { EscrowKind, ParsedEscrow } from "./escrow/kind.ts";
 import { openRunnerLock } from "./host/runner-lock.ts";
@@ -31,8 +30,10 @@ import type { SimulatedAccount } from "./simulation/account.ts";
 import type { VirtualClock } from "./simulation/virtual-clock.ts";
 import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, RecordStore, Verifier } from "./ports.ts";
 
-export { Audit, type AuditedRun, type AuditFinding, verifyAudit } from "./engine/audit.ts";
+export { Audit, verifyAudit } from "./engine/audit.ts";
+export { readHandedIn } from "./documents/handed-in.ts";
 export { BrokenInvariant } from "./engine/broken-invariant.ts";
+export { adopt, type Deed, hold, predecessorIn, release, retire, rollback } from "./engine/by-hand.ts";
 export { alarms, type Chosen, type Finding, type Limits } from "./engine/limits.ts";
 export type { RunRules } from "./engine/run.ts";
 export type { Selectors } from "./engine/select.ts";
@@ -65,9 +66,8 @@ export async function targetWords(): Promise<{
 
 /** What the person or the config chose. */
 export interface Settings {
-  readonly policy: Policy;
-  /** Targets as typed: `KIND:NAME?option=value`. */
-  readonly deliver: readonly string[];
+  /** Policy, targets, windows and exemptions, user by user. */
+  readonly rulebook: Rulebook;
   /** A target as typed; null = none. */
   readonly escrow: string | null;
   readonly settle: Duration;
@@ -90,22 +90,25 @@ export interface CheckedSettings extends Settings {
 /** Parses the targets, and refuses what could lose a secret. Throws {@link InvalidInput}. Sends nothing. */
 export async function checkSettings(settings: Settings): Promise<CheckedSettings> {
   const destinations = await Promise.all(
-    settings.deliver.map(async (text) => {
+    targetsOf(settings.rulebook).map(async (text) => {
       const target = parseTarget(text);
       const kind = await find(destinationKinds, target.kind, "destination");
       return { text, kind, parsed: kind.parse(target) };
     }),
   );
-  const duplicate = settings.deliver.find((text, index) => settings.deliver.indexOf(text) !== index);
-  if (duplicate !== undefined) throw new InvalidInput(`${duplicate} is given twice`);
   const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
   const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
-  const lonely = destinations.find(({ kind }) => !kind.readable && !kind.isStream);
-  if (lonely !== undefined && parsedEscrow === null && !destinations.some(({ kind }) => kind.readable)) {
-    throw new InvalidInput(
-      `${lonely.text} cannot be read back, so a crash during its delivery would lose the secret`,
-      "add --escrow ssm, or --escrow file where all runs come from this host",
-    );
+  for (const { deliver = [] } of settings.rulebook.layers) {
+    const duplicate = deliver.find((text, index) => deliver.indexOf(text) !== index);
+    if (duplicate !== undefined) throw new InvalidInput(`${duplicate} is given twice`);
+    const together = destinations.filter(({ text }) => deliver.includes(text));
+    const lonely = together.find(({ kind }) => !kind.readable && !kind.isStream);
+    if (lonely !== undefined && parsedEscrow === null && !together.some(({ kind }) => kind.readable)) {
+      throw new InvalidInput(
+        `${lonely.text} cannot be read back, so a crash during its delivery would lose the secret`,
+        "add --escrow ssm, or --escrow file where all runs come from this host",
+      );
+    }
   }
   return { ...settings, destinations, parsedEscrow };
 }
@@ -120,6 +123,14 @@ async function find<T>(kinds: Readonly<Record<string, () => Promise<T>>>, kind: 
 /** Opens one user's destination; throws {@link InvalidInput} where the store cannot hold its name. */
 export type OpenDestination = (user: User) => Destination;
 
+/** A destination of some users, ready to be opened for each. */
+export interface OpenTarget {
+  /** Whom it is for: the users whose settings name it so. Absent = every user. */
+  readonly text?: string;
+  readonly open: OpenDestination;
+  readonly isStream: boolean;
+}
+
 /** What a session works with. Real or simulated: it cannot tell. */
 export interface Parts {
   readonly caller: Caller;
@@ -129,7 +140,7 @@ export interface Parts {
   readonly escrow: Escrow | null;
   readonly clock: Clock;
   readonly liveness: Liveness;
-  readonly destinations: readonly { readonly open: OpenDestination; readonly isStream: boolean }[];
+  readonly destinations: readonly OpenTarget[];
   readonly settings: Settings;
 }
 
@@ -148,7 +159,8 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
     escrow: settings.parsedEscrow?.open(access, caller) ?? null,
     clock,
     liveness: openRunnerLock(),
-    destinations: settings.destinations.map(({ kind, parsed }) => ({
+    destinations: settings.destinations.map(({ text, kind, parsed }) => ({
+      text,
       open: parsed.open(host),
       isStream: kind.isStream,
     })),
@@ -168,11 +180,11 @@ export async function rehearse(
   liveness: Liveness,
 ): Promise<Session> {
   const { caller } = account;
-  const print = () => Promise.resolve();
-  const host: Host = { access: await openAccess(null, "us-east-1", new AwsClock()), caller, clock, print };
-  const destinations = settings.destinations.map(({ kind, parsed }) => {
+  const access = await openAccess(null, "us-east-1", new AwsClock());
+  const host: Host = { access, caller, clock, print: nowhere };
+  const destinations = settings.destinations.map(({ text, kind, parsed }) => {
     const open = parsed.open(host);
-    return { open: (user: User) => timeless(open(user), clock), isStream: kind.isStream };
+    return { text, open: (user: User) => timeless(open(user), clock), isStream: kind.isStream };
   });
   return new Session({
     caller,
@@ -186,6 +198,8 @@ export async function rehearse(
     settings,
   });
 }
+
+const nowhere: Host["print"] = () => Promise.resolve();
 
 /** The same destination, at whose work no simulated time goes by. */
 const timeless = (destination: Destination, clock: VirtualClock): Destination =>
@@ -205,23 +219,25 @@ export function permissions(
   region: string,
   paths: readonly string[],
 ): readonly Statement[] {
+  const { layers, runEvery } = settings.rulebook;
+  const policies = [null, ...layers.filter(({ match }) => match !== null)].map((one) => {
+    const together = layers.filter((each) => each.match === null || each === one);
+    return overlay(together, runEvery, "of these settings").policy;
+  });
   return [
-    ...enginePermissions(caller, settings.policy, paths),
+    ...enginePermissions(caller, policies, paths),
     ...settings.destinations.flatMap(({ parsed }) => parsed.permissions(caller, region)),
     ...(settings.parsedEscrow?.permissions(caller, region) ?? []),
   ];
 }
-
-/** What came of a key that a person named. */
-export type Retirement =
-  | { readonly kind: "done"; readonly what: "deactivated" | "deleted" }
-  | Exclude<Outcome, { kind: "done" }>;
 
 /** One account, with these settings: what every command works with. */
 export class Session {
   readonly caller: Caller;
   readonly clock: Clock;
   readonly #parts: Parts;
+  /** What held for each user when it was last looked at. */
+  readonly #held = new Map<string, UserSettings>();
 
   constructor(parts: Parts) {
     this.caller = parts.caller;
@@ -231,8 +247,13 @@ export class Session {
 
   /** Names the settings that a plan was made with: a plan must not be run with others. */
   get fingerprint(): string {
-    const { policy, deliver, escrow, asked } = this.#parts.settings;
-    return createHash("sha256").update(JSON.stringify({ policy, deliver, escrow, asked })).digest("hex").slice(0, 16);
+    const { rulebook, escrow, asked } = this.#parts.settings;
+    const { layers, exemptions, runEvery } = rulebook;
+    const text = JSON.stringify({ layers, exemptions, runEvery, escrow, asked }, (name, value: unknown) =>
+      // Where something stands in a file says nothing about what it says.
+      name === "origins" || name === "origin" ? undefined : value instanceof Map ? [...value] : value,
+    );
+    return createHash("sha256").update(text).digest("hex").slice(0, 16);
   }
 
   /** Whether keys are printed: then results must not stand among them. */
@@ -246,57 +267,42 @@ export class Session {
 
   /** Every user as it stands, with all that there is to know. Changes nothing. */
   async scan(users: readonly User[]): Promise<readonly UserReport[]> {
-    const findings = await survey(
-      this.#world(ignore),
-      this.#subjects(users, false),
-      new Slots(PARALLEL_USERS, this.clock),
-      true,
-    );
+    const slots = new Slots(PARALLEL_USERS, this.clock);
+    const findings = await survey(this.#world(ignore), await this.#subjects(users, false), slots, true);
     return findings.map((finding) => reportFinding(finding, outcomeUntouched(finding, null), this.clock.now()));
   }
 
   /** One run. See the engine's `run`. */
-  run(
+  async run(
     users: readonly User[],
     rules: RunRules,
     journal: Journal,
     needsDestination = true,
   ): Promise<readonly UserReport[]> {
-    return run(this.#world(journal), this.#subjects(users, needsDestination), rules);
+    return run(this.#world(journal), await this.#subjects(users, needsDestination), rules);
   }
 
   /** Everything that can be read of one user, and the decision for it. */
   async examine(user: User): Promise<{ readonly seen: Observation; readonly decision: UserDecision }> {
-    const [subject] = this.#subjects([user], false);
-    if (subject === undefined) throw new Error("no subject for the user");
+    const subject = await this.#subject(user);
     const world = this.#world(ignore);
     const seen = await observeEverything(world, subject);
     return { seen, decision: decide(seen, subject.terms, this.clock.now()) };
   }
 
-  /** Retires one key that a person named: an Active one is deactivated, an Inactive one deleted. */
-  async retire(user: User, id: AccessKeyId, deleteNow: boolean, journal: Journal): Promise<Retirement> {
-    const [subject] = this.#subjects([user], false);
-    if (subject === undefined) throw new Error("no subject for the user");
-    const world = this.#world(journal);
-    return new Slots(1, this.clock).use(async (slot) => {
-      const turn = new Turn(world, subject, slot);
-      try {
-        const { code, sentence } = decide(await observe(world, subject), subject.terms, this.clock.now());
-        if (code === "turn-in-progress") {
-          return {
-            kind: "stopped",
-            sentence: `another run may be at work on ${user.userName}: ${sentence}; try again in a few minutes`,
-          };
-        }
-        return {
-          kind: "done",
-          what: await retireByHand(turn, await observeServed(world, subject), id, deleteNow),
-        };
-      } catch (error) {
-        return asTurnEnd("retire", error).outcome;
-      }
-    });
+  /** The keys and the record of one user, and all that its destinations hold. */
+  async inspect(user: User): Promise<Observation> {
+    return observeServed(this.#world(ignore), await this.#subject(user), true);
+  }
+
+  /** What a person does to one user, with what was read just before. See the engine's `by-hand`. */
+  async byHand<T>(
+    user: User,
+    what: string,
+    journal: Journal,
+    deed: (turn: Turn, seen: Observation) => Promise<T>,
+  ): Promise<Deed<T>> {
+    return byHand(this.#world(journal), await this.#subject(user), what, deed);
   }
 
   #world(journal: Journal): World {
@@ -314,34 +320,70 @@ export class Session {
     };
   }
 
-  /** Throws {@link InvalidInput} where two users would share one target. */
-  #subjects(users: readonly User[], needsDestination: boolean): readonly Subject[] {
-    const { settings, verifier, destinations } = this.#parts;
-    const terms: Terms = {
-      policy: settings.policy,
-      exempt: null,
-      asked: settings.asked,
-      ownServices: verifier.services,
-      needsDestination,
-    };
-    const takenBy = new Map<string, string>();
-    return users.map((user) => ({
-      user,
-      terms,
-      destinations: destinations.map(({ open, isStream }) => {
-        const destination = openOrBlock(open, user);
-        const other = takenBy.get(destination.label);
-        if (other !== undefined && !isStream) {
-          throw new InvalidInput(
-            `${other} and ${user.userName} would share the target ${destination.label}`,
-            "put {user} into the target",
-          );
-        }
-        takenBy.set(destination.label, user.userName);
-        return destination;
-      }),
-    }));
+  /** What holds for a user, once its tags are read where that depends on them. */
+  async settingsOf(user: User): Promise<{ readonly tags: Reading<Tags> | null; readonly settings: UserSettings }> {
+    const { iam, settings } = this.#parts;
+    const tags = needsTags(settings.rulebook)
+      ? await ask(async () => (await iam.listTags(user.userName)) ?? new Map<string, string>())
+      : null;
+    return { tags, settings: settingsFor(settings.rulebook, user, tags?.kind === "known" ? tags.value : null) };
   }
+
+  /** The limit on the age of this user's keys, as it was last looked at; null where there is none. */
+  maxAgeOf = (userName: string): Duration | null => this.#held.get(userName)?.maxAge ?? null;
+
+  async #subject(user: User): Promise<Subject> {
+    const [subject] = await this.#subjects([user], false);
+    if (subject === undefined) throw new Error("no subject for the user");
+    return subject;
+  }
+
+  /** Throws {@link InvalidInput} where two users would share one target, or where settings contradict each other. */
+  async #subjects(users: readonly User[], needsDestination: boolean): Promise<readonly Subject[]> {
+    const { settings, verifier, destinations } = this.#parts;
+    const slots = new Slots(PARALLEL_USERS, this.clock);
+    const found = await Promise.all(users.map((user) => slots.use(() => this.settingsOf(user))));
+    const openOwn = ownTargets();
+    return users.map((user, index) => {
+      const own = found[index];
+      if (own === undefined) throw new Error("no settings for the user");
+      const { policy, window, exempt, deliver } = own.settings;
+      this.#held.set(user.userName, own.settings);
+      return {
+        user,
+        terms: {
+          policy,
+          exempt,
+          window,
+          doubt: own.tags === null || own.tags.kind === "known" || own.tags.kind === "unread" ? null : own.tags,
+          asked: settings.asked,
+          ownServices: verifier.services,
+          needsDestination,
+        },
+        destinations: destinations
+          .filter(({ text }) => text === undefined || deliver.includes(text))
+          .map((target) => openOwn(user, target)),
+        ...(own.tags?.kind === "known" ? { tags: own.tags.value } : {}),
+      };
+    });
+  }
+}
+
+/** Opens users' targets, and throws {@link InvalidInput} where two users would share one. */
+function ownTargets(): (user: User, target: OpenTarget) => Destination {
+  const takenBy = new Map<string, string>();
+  return (user, { open, isStream }) => {
+    const destination = openOrBlock(open, user);
+    const other = takenBy.get(destination.label);
+    if (other !== undefined && !isStream) {
+      throw new InvalidInput(
+        `${other} and ${user.userName} would share the target ${destination.label}`,
+        "put {user} into the target",
+      );
+    }
+    takenBy.set(destination.label, user.userName);
+    return destination;
+  };
 }
 
 const ignore: Journal = () => undefined;

@@ -61,6 +61,8 @@ export interface Iam {
   tagUser(userName: string, key: string, value: string): Promise<void>;
   /** Sent exactly once, whatever happens: after an `unknown` error a key may exist whose secret nobody has. */
   createAccessKey(userName: string): Promise<KeyPair & Pick<AccessKey, "createDate">>;
+  /** Makes an Inactive key Active again. */
+  activate(userName: string, id: AccessKeyId): Promise<void>;
   /** A key that is gone counts as done. */
   deactivate(userName: string, id: AccessKeyId): Promise<void>;
   /** A key that is gone counts as done. */
@@ -129,6 +131,8 @@ export interface Destination {
   readPast?(): Promise<Past>;
   /** The secret of a key that it serves or holds pending; null where it has not got it. */
   readSecret?(id: AccessKeyId): Promise<Secret | null>;
+  /** The secret of a key that it served before, so that it can be served again; null where it has not got it. */
+  recall?(id: AccessKeyId): Promise<Secret | null>;
   /** Puts the pair where no consumer reads it yet. A destination with it needs no escrow. */
   stage?(pair: KeyPair): Promise<void>;
   /** Takes a staged key away again. */

@@ -43,9 +43,8 @@ describe("the documentation", () => {
     expect(typed.length).toBeGreaterThan(10);
     const helps = new Map<string, string>();
     for (const { page, words } of typed) {
-      const name = words[0] ?? "";
-      if (!helps.has(name))
-        helps.set(name, (await keyturn(name === "audit" ? ["audit", "verify", "--help"] : [name, "--help"])).stdout);
+      const name = words.slice(0, ["audit", "config"].includes(words[0] ?? "") ? 2 : 1).join(" ");
+      if (!helps.has(name)) helps.set(name, (await keyturn([...name.split(" "), "--help"])).stdout);
       const help = helps.get(name) ?? "";
       expect(help, `${page}: keyturn ${words.join(" ")}`).toContain("Usage: keyturn");
       for (const flag of words.filter((word) => /^--[a-z]/.test(word)))

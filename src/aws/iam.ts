@@ -108,6 +108,11 @@ export function openIam(access: AwsAccess): Iam {
       };
     },
 
+    activate: async (userName, id) => {
+      await call("iam:UpdateAccessKey", `user/${userName}`, (options) =>
+        client.send(new UpdateAccessKeyCommand({ UserName: userName, AccessKeyId: id, Status: "Active" }), options),
+      );
+    },
     deactivate: async (userName, id) => {
       await callOrAbsent("iam:UpdateAccessKey", `user/${userName}`, (options) =>
         client.send(new UpdateAccessKeyCommand({ UserName: userName, AccessKeyId: id, Status: "Inactive" }), options),

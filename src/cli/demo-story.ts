@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkSettings, rehearse, type RunRules, type Session } from "../compose.ts";
+import { checkSettings, rehearse, retire, type RunRules, type Session } from "../compose.ts";
 import { type AccessKeyId, accessKeyId, isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import { presets } from "../core/policy.ts";
+import { rulebookOf } from "../core/rulebook.ts";
 import type { UserReport } from "../core/result.ts";
 import { days, formatDay, hours, type Instant, instant, later, seconds } from "../core/time.ts";
 import { planText, runText, scanText } from "../report/text.ts";
@@ -57,7 +57,12 @@ export async function tellStory(
   io.out(scanText(await session.scan(await session.users(EVERYBODY)), setting(stage)));
   heading(stage, "$ keyturn plan --all-users --deliver file:./keys/{user}.json");
   io.out(
-    planText(await runOnce(stage, { ...RULES, limits: { ...RULES.limits, onlyLook: true } }), 10, null, setting(stage)),
+    planText(
+      await runOnce(stage, { ...RULES, limits: { ...RULES.limits, onlyLook: true } }),
+      10,
+      session.maxAgeOf,
+      setting(stage),
+    ),
   );
 
   heading(stage, "$ keyturn run --all-users --deliver file:./keys/{user}.json --yes");
@@ -90,8 +95,12 @@ async function setUp(io: Io, seed: number, out: string): Promise<Stage> {
   const company = new Company(account, START);
   const liveness = new SimulatedLiveness();
   const settings = await checkSettings({
-    policy: presets.safe,
-    deliver: [`file:${join(folder, "{user}.json")}`],
+    rulebook: rulebookOf({
+      match: null,
+      policy: { preset: "safe" },
+      deliver: [`file:${join(folder, "{user}.json")}`],
+      origins: new Map(),
+    }),
     escrow: null,
     settle: seconds(15),
     asked: false,
@@ -117,15 +126,16 @@ function makeFolder(out: string): string {
 const runOnce = async ({ session }: Stage, rules: RunRules = RULES): Promise<readonly UserReport[]> =>
   session.run(await session.users(EVERYBODY), rules, () => undefined);
 
+const dieOnceCreated: Interceptor = async (action, resource, effect) => {
+  const result = effect();
+  if (action === "iam:CreateAccessKey" && resource === `user/${VICTIM}`) throw new SimulatedCrash();
+  return result;
+};
+
 async function runThatDies(stage: Stage): Promise<void> {
   const { io, account, liveness } = stage;
   const before = account.intercept;
-  const dying: Interceptor = async (action, resource, effect) => {
-    const result = effect();
-    if (action === "iam:CreateAccessKey" && resource === `user/${VICTIM}`) throw new SimulatedCrash();
-    return result;
-  };
-  account.intercept = dying;
+  account.intercept = dieOnceCreated;
   try {
     await runOnce(stage);
   } catch (error) {
@@ -175,10 +185,15 @@ async function followCommands(stage: Stage, reports: readonly UserReport[]): Pro
       continue;
     const [user] = await session.users({ ...EVERYBODY, users: [userName] });
     if (user === undefined) continue;
-    const result = await session.retire(user, accessKeyId(id), false, () => undefined);
+    const result = await session.byHand(
+      user,
+      "retire",
+      () => undefined,
+      (turn, seen) => retire(turn, seen, accessKeyId(id), false),
+    );
     say(
       io,
-      `  ${io.paint("cyan", `$ ${commandLine(command ?? ["scan"])}`)}   # ${id} is ${result.kind === "done" ? result.what : result.sentence}`,
+      `  ${io.paint("cyan", `$ ${commandLine(command ?? ["scan"])}`)}   # ${id} is ${result.kind === "done" ? result.value : result.sentence}`,
     );
   }
 }

@@ -32,7 +32,7 @@ export function addDoctor(program: Command, io: Io, exit: (code: number) => void
       const [
         { checkSettings },
         { checkSetup },
-        { settingsFrom },
+        { chooseSettings },
         { checkHost },
         { doctorDocument, doctorText },
         { version },
@@ -44,12 +44,14 @@ export function addDoctor(program: Command, io: Io, exit: (code: number) => void
         import("../report/doctor.ts"),
         import("./version.ts"),
       ]);
+      const { settings, config, accounts } = await chooseSettings(io, flags);
+      const select = config?.select ?? null;
       const chosen =
         flags.user.length > 0 || flags.path !== undefined || flags.tag.length > 0 || flags.allUsers === true;
-      const selectors = chosen ? selectorsFrom(flags, false) : null;
-      const settings = await checkSettings(settingsFrom(flags));
-      const { caller, region, at, findings: found } = await checkSetup(settings, selectors, io.print);
-      const findings = [...found, ...(await checkHost(flags.audit, LEAST_NODE))];
+      const selectors = chosen || select !== null ? selectorsFrom(flags, select, false) : null;
+      const checked = await checkSettings(settings);
+      const { caller, region, at, findings: found } = await checkSetup(checked, selectors, accounts, io.print);
+      const findings = [...found, ...(await checkHost(flags.audit ?? config?.audit ?? undefined, LEAST_NODE))];
       const wrong = findings.some((each) => each.verdict === "wrong");
       exit(caller === null ? EXIT.usage : wrong ? EXIT.failed : EXIT.ok);
       const head = {

@@ -1,7 +1,10 @@
 import { existsSync } from "node:fs";
+import type { Match } from "../core/match.ts";
+import { targetsOf } from "../core/rulebook.ts";
 import type { UserReport } from "../core/result.ts";
 import type { Paint } from "../report/table.ts";
 import { commandLine } from "../report/words.ts";
+import type { Invocation } from "./session.ts";
 
 interface Chosen {
   readonly user: readonly string[];
@@ -17,13 +20,13 @@ const SUGGESTED = ["--deliver", "file:./keys/{user}.json"];
 export function nextCommands(
   reports: readonly UserReport[],
   chosen: Chosen,
-  flags: readonly string[],
+  { flags, config }: Pick<Invocation, "flags" | "config">,
   paint: Paint,
 ): string {
   const due = reports.some((report) => report.planned.length > 0);
   if (!due && !reports.some((report) => report.outcome === "waiting")) return "";
-  const missing = chosen.deliver.length === 0;
-  const words = [...selectorWords(chosen), ...(missing ? SUGGESTED : []), ...flags];
+  const missing = chosen.deliver.length === 0 && (config === null || targetsOf(config.rulebook).length === 0);
+  const words = [...selectorWords(chosen, config?.select ?? null), ...(missing ? SUGGESTED : []), ...flags];
   const plan = commandLine(["plan"], words);
   const run = commandLine(["run"], words);
   const lines = [
@@ -36,11 +39,11 @@ export function nextCommands(
   return lines.join("\n");
 }
 
-function selectorWords({ user, path, tag }: Chosen): readonly string[] {
+function selectorWords({ user, path, tag }: Chosen, select: Match | null): readonly string[] {
   const words = [
     ...user.flatMap((name) => ["--user", name]),
     ...(path === undefined ? [] : ["--path", path]),
     ...tag.flatMap(({ key, value }) => ["--tag", `${key}=${value}`]),
   ];
-  return words.length === 0 ? ["--all-users"] : words;
+  return words.length === 0 && select === null ? ["--all-users"] : words;
 }

@@ -1,14 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { InvalidInput } from "../core/invalid-input.ts";
+import type { Match } from "../core/match.ts";
 import { presetNames, type PresetName } from "../core/policy.ts";
-import { days, type Duration, formatDuration, parseDuration, seconds } from "../core/time.ts";
+import { type Duration, formatDuration, formatInstant, type Instant, parseDuration } from "../core/time.ts";
+import { describeWindow, parseMoment, parseWindow, type Window } from "../core/window.ts";
 
 /*
  * Flags that several commands share, each group in one place. This file loads with every command, `--help` included:
  * it imports nothing that is slow to load.
  */
 
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+export const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 /** Words for commander, which puts the name of the flag before them. */
 function orComplain<T>(read: (text: string) => T): (text: string) => T {
@@ -45,8 +47,16 @@ const path = orComplain((text) => {
 });
 
 /** A flag that collects; `read` = how one more value is taken in. */
-const repeatable = <T>(flags: string, summary: string, read: (text: string, before: readonly T[]) => readonly T[]) =>
-  new Option(flags, `${summary}; may be repeated`).argParser(read).default([], "none");
+export const repeatable = <T>(
+  flags: string,
+  summary: string,
+  read: (text: string, before: readonly T[]) => readonly T[],
+) => new Option(flags, `${summary}; may be repeated`).argParser(read).default([], "none");
+
+const accountId = (text: string, before: readonly string[]): readonly string[] => {
+  if (!/^\d{12}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not an account id: it has twelve digits`);
+  return [...before, text];
+};
 
 const tag = (text: string, before: SelectorFlags["tag"]): SelectorFlags["tag"] => {
   const split = text.indexOf("=");
@@ -68,15 +78,20 @@ export const oneOf = <const T extends string>(...words: readonly T[]) =>
     words,
   );
 
-/** Flags that every command with users has. */
+/** Flags that every command with users has. What is not typed is left to the configuration, then to the defaults. */
 export interface SettingFlags {
-  readonly policy: PresetName;
+  readonly config?: string;
+  readonly policy?: PresetName;
   readonly rotateAfter?: Duration;
   readonly maxAge?: Duration;
-  readonly runEvery: Duration;
+  readonly runEvery?: Duration;
+  readonly window?: Window;
+  readonly notBefore?: Instant;
+  readonly exempt: readonly string[];
   readonly deliver: readonly string[];
-  readonly escrow: string;
-  readonly settle: Duration;
+  readonly escrow?: string;
+  readonly settle?: Duration;
+  readonly account: readonly string[];
   readonly profile?: string;
   readonly region?: string;
 }
@@ -84,18 +99,29 @@ export interface SettingFlags {
 export const withSettings = (command: Command): Command =>
   command
     .optionsGroup("Policy:")
-    .option("--policy <name>", `one of ${presetNames.join(", ")}`, oneOf(...presetNames), "safe")
+    .option(
+      "--config <file>",
+      "keyturn.yaml with all of this and more (default: ./keyturn.yaml where it is; none = none)",
+    )
+    .addOption(
+      new Option("--policy <name>", `one of ${presetNames.join(", ")} (default: safe)`).argParser(
+        oneOf(...presetNames),
+      ),
+    )
     .option("--rotate-after <duration>", "age of a key at which a successor is made, such as 90d", duration)
     .option(
       "--max-age <duration>",
       "derive --rotate-after so that no key is ever Active for longer than this",
       duration,
     )
-    .addOption(
-      new Option("--run-every <duration>", "how often runs come, for --max-age")
-        .argParser(duration)
-        .default(days(1), "1d"),
+    .option("--run-every <duration>", "how often runs come, for --max-age (default: 1d)", duration)
+    .option(
+      "--window <days hours zone>",
+      'rotate and deactivate only then, as in "mon-fri 09:00-17:00 Europe/Berlin"',
+      orComplain(parseWindow),
     )
+    .option("--not-before <date>", "rotate and deactivate nothing before this", orComplain(parseMoment))
+    .addOption(repeatable("--exempt <pattern>", "leave users with such a name alone, as in break-glass-*", collect))
     .optionsGroup("Where secrets go:")
     .addOption(
       repeatable(
@@ -104,16 +130,17 @@ export const withSettings = (command: Command): Command =>
         collect,
       ),
     )
-    .option("--escrow <kind[:target]>", "where a new secret waits until it is delivered: ssm, file or none", "none")
-    .addOption(
-      new Option(
-        "--settle <duration>",
-        "how long IAM takes to show a write to every reader; 0s where nobody else runs keyturn",
-      )
-        .argParser(duration)
-        .default(seconds(15), "15s"),
+    .option(
+      "--escrow <kind[:target]>",
+      "where a new secret waits until it is delivered: ssm, file or none (default: none)",
+    )
+    .option(
+      "--settle <duration>",
+      "how long IAM takes to show a write to every reader; 0s where nobody else runs keyturn (default: 15s)",
+      duration,
     )
     .optionsGroup("AWS:")
+    .addOption(repeatable("--account <id>", "refuse any account but this", accountId))
     .option("--profile <name>", "profile of the AWS configuration (default: AWS_PROFILE)")
     .option("--region <name>", "region of SSM and Secrets Manager (default: AWS_REGION, or the profile's)");
 
@@ -135,15 +162,19 @@ export const withSelectors = (command: Command): Command =>
     .option("--allow-empty", "that nobody fits is no error");
 
 export interface LimitFlags {
-  readonly maxRotations: number;
+  readonly maxRotations?: number;
   readonly refuseAbove?: number;
-  readonly failOn: "failed" | "blocked";
+  readonly failOn?: "failed" | "blocked";
 }
 
 export const withLimits = (command: Command): Command =>
   command
     .optionsGroup("Limits:")
-    .option("--max-rotations <number>", "new keys in one run, oldest first; the rest is deferred", wholeNumber(0), 10)
+    .option(
+      "--max-rotations <number>",
+      "new keys in one run, oldest first; the rest is deferred (default: 10)",
+      wholeNumber(0),
+    )
     .option(
       "--refuse-above <percent>",
       "refuse the whole run where more than this share of the users would change",
@@ -151,9 +182,8 @@ export const withLimits = (command: Command): Command =>
     )
     .option(
       "--fail-on <what>",
-      "exit 1 for users that failed, or also for blocked ones",
+      "exit 1 for users that failed, or also for blocked ones (default: blocked)",
       oneOf("failed", "blocked"),
-      "blocked",
     );
 
 export interface AuditFlags {
@@ -181,37 +211,48 @@ export const withFormat = (command: Command): Command =>
 export const withOutput = (command: Command): Command =>
   withFormat(command).option("--verbose", "tell every step on standard error");
 
-/** The selectors that the flags describe. Where `required`, one must be given: nobody rotates a whole account by accident. */
+/**
+ * The selectors that the flags describe, or else the configuration's (`select`). Where `required`, one must be given: nobody
+ * rotates a whole account by accident.
+ */
 export function selectorsFrom(
   { user, path: below, tag: tags, allUsers, allowEmpty }: SelectorFlags,
+  select: Match | null,
   required: boolean,
 ) {
   const given = user.length > 0 || below !== undefined || tags.length > 0 || allUsers === true;
-  if (required && !given)
+  if (required && !given && select === null)
     throw new InvalidInput(
       "which users? this command needs a selector",
-      "--user NAME, --path /ci/, --tag KEY=VALUE or --all-users",
+      "--user NAME, --path /ci/, --tag KEY=VALUE or --all-users, or select: in keyturn.yaml",
     );
-  return { users: user, path: below ?? null, tags, allowEmpty: allowEmpty === true };
+  return {
+    users: user,
+    path: below ?? null,
+    tags,
+    match: given ? null : select,
+    allowEmpty: allowEmpty === true,
+  };
 }
 
+const word = (flag: string, value: string | undefined): readonly string[] => (value === undefined ? [] : [flag, value]);
+
 /** The flags of this invocation that a printed command needs too, as words. */
-export function flagsToRepeat({
-  deliver,
-  escrow,
-  policy: name,
-  rotateAfter,
-  maxAge,
-  profile,
-  region,
-}: SettingFlags): readonly string[] {
+export function flagsToRepeat(flags: SettingFlags): readonly string[] {
+  const span = (flag: string, value: Duration | undefined) =>
+    word(flag, value === undefined ? undefined : formatDuration(value));
   return [
-    ...deliver.flatMap((target) => ["--deliver", target]),
-    ...(escrow === "none" ? [] : ["--escrow", escrow]),
-    ...(name === "safe" ? [] : ["--policy", name]),
-    ...(rotateAfter === undefined ? [] : ["--rotate-after", formatDuration(rotateAfter)]),
-    ...(maxAge === undefined ? [] : ["--max-age", formatDuration(maxAge)]),
-    ...(profile === undefined ? [] : ["--profile", profile]),
-    ...(region === undefined ? [] : ["--region", region]),
+    ...word("--config", flags.config),
+    ...flags.deliver.flatMap((target) => ["--deliver", target]),
+    ...word("--escrow", flags.escrow),
+    ...word("--policy", flags.policy),
+    ...span("--rotate-after", flags.rotateAfter),
+    ...span("--max-age", flags.maxAge),
+    ...span("--run-every", flags.runEvery),
+    ...word("--window", flags.window === undefined ? undefined : describeWindow(flags.window)),
+    ...word("--not-before", flags.notBefore === undefined ? undefined : formatInstant(flags.notBefore)),
+    ...flags.exempt.flatMap((pattern) => ["--exempt", pattern]),
+    ...word("--profile", flags.profile),
+    ...word("--region", flags.region),
   ];
 }

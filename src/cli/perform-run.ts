@@ -19,9 +19,9 @@ import { version } from "./version.ts";
 export interface RunFlags {
   readonly plan: string | null;
   readonly selectors: Selectors;
-  readonly deliver: readonly string[];
   readonly maxRotations: number;
-  readonly refuseAbove?: number | undefined;
+  /** Null = never. */
+  readonly refuseAbove: number | null;
   readonly failOn: "failed" | "blocked";
   readonly dryRun?: true | undefined;
   readonly yes?: true | undefined;
@@ -63,7 +63,7 @@ async function limitsFrom({ session }: Invocation, flags: RunFlags): Promise<Lim
   const planned = flags.plan === null ? null : readPlan(await readPlanFile(flags.plan), flags.plan, expected);
   return {
     maxRotations: flags.maxRotations,
-    refuseAbovePercent: flags.refuseAbove ?? null,
+    refuseAbovePercent: flags.refuseAbove,
     planned,
     onlyLook: flags.dryRun === true,
   };
@@ -101,7 +101,7 @@ async function approve(
     const more = unusable.length > 1 ? ` (and ${unusable.length - 1} more like it)` : "";
     throw new InvalidInput(`${first.decision.sentence}${more}`, first.decision.next?.what ?? null);
   }
-  const alarm = alarms(findings, { refuseAbovePercent: flags.refuseAbove ?? null });
+  const alarm = alarms(findings, { refuseAbovePercent: flags.refuseAbove });
   if (alarm !== null) {
     throw new Exit(
       EXIT.refused,

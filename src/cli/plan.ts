@@ -28,20 +28,30 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
       "\nExamples:\n  keyturn plan --deliver ssm:/keys/{user}\n  keyturn plan --path /ci/ --deliver ssm:/keys/{user} --out plan.json && keyturn run plan.json --path /ci/ --deliver ssm:/keys/{user}",
     )
     .action(async (flags: Flags) => {
-      const [{ begin, headOf }, { document }, { planText }, { writeResult }, { nextCommands }, { exitFor }] =
-        await Promise.all([
-          import("./session.ts"),
-          import("../report/document.ts"),
-          import("../report/text.ts"),
-          import("./result-file.ts"),
-          import("./next-commands.ts"),
-          import("./outcome.ts"),
-        ]);
-      const selectors = selectorsFrom({ ...flags, allowEmpty: true }, false);
-      const invocation = await begin(io, flags);
+      const [
+        { begin, headOf },
+        { document },
+        { planText },
+        { writeResult },
+        { nextCommands },
+        { exitFor },
+        { chooseSettings, limitsFor },
+      ] = await Promise.all([
+        import("./session.ts"),
+        import("../report/document.ts"),
+        import("../report/text.ts"),
+        import("./result-file.ts"),
+        import("./next-commands.ts"),
+        import("./outcome.ts"),
+        import("./settings.ts"),
+      ]);
+      const chosen = await chooseSettings(io, flags);
+      const selectors = selectorsFrom({ ...flags, allowEmpty: true }, chosen.config?.select ?? null, false);
+      const invocation = await begin(io, flags, false, chosen);
+      const { maxRotations, failOn } = limitsFor(flags, chosen.config);
       const { session } = invocation;
       const limits = {
-        maxRotations: flags.maxRotations,
+        maxRotations,
         refuseAbovePercent: null,
         planned: null,
         onlyLook: true,
@@ -58,7 +68,7 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
       exit(
         flags.detailedExitcode === true && changes && !reports.some((report) => report.outcome === "failed")
           ? EXIT.changes
-          : exitFor(reports, flags.failOn),
+          : exitFor(reports, failOn),
       );
       if (flags.format === "json") {
         io.out(plan);
@@ -66,13 +76,13 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
       }
       const { account } = session.caller;
       io.out(
-        planText(reports, flags.maxRotations, flags.maxAge ?? null, {
+        planText(reports, maxRotations, session.maxAgeOf, {
           account,
           now: session.clock.now(),
           paint: io.paint,
           flags: invocation.flags,
         }),
       );
-      if (flags.out === undefined) io.out(nextCommands(reports, flags, invocation.flags, io.paint));
+      if (flags.out === undefined) io.out(nextCommands(reports, flags, invocation, io.paint));
     });
 }

@@ -2,15 +2,14 @@ import type { Command } from "commander";
 import type { Io } from "./io.ts";
 import { oneOf, type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
 
-type Flags = SettingFlags & SelectorFlags & { account?: string; partition: string };
+type Flags = SettingFlags & SelectorFlags & { partition: string };
 
 /** `keyturn policy`: the least permissions for these settings. */
 export function addPolicy(program: Command, io: Io): void {
   withSettings(withSelectors(program.command("policy")))
-    .option("--account <id>", "account that the policy is for, without asking AWS for it")
     .option(
       "--partition <name>",
-      "aws, aws-us-gov or aws-cn, where --account is given",
+      "aws, aws-us-gov or aws-cn, where one --account is given: then AWS is not asked",
       oneOf("aws", "aws-us-gov", "aws-cn"),
       "aws",
     )
@@ -22,31 +21,27 @@ export function addPolicy(program: Command, io: Io): void {
       "\nExamples:\n  keyturn policy --path /ci/ --deliver ssm:/keys/{user}\n  keyturn policy --account 111122223333 --deliver secretsmanager:prod/{user} --escrow ssm",
     )
     .action(async (flags: Flags) => {
-      const [{ checkSettings, permissions }, { policyDocument }, { InvalidInput }, { begin }, { settingsFrom }] =
-        await Promise.all([
-          import("../compose.ts"),
-          import("../core/permissions.ts"),
-          import("../core/invalid-input.ts"),
-          import("./session.ts"),
-          import("./settings.ts"),
-        ]);
-      const { path } = selectorsFrom(flags, false);
-      const settings = await checkSettings(settingsFrom(flags));
-      if (flags.account !== undefined && !/^\d{12}$/.test(flags.account))
-        throw new InvalidInput(`"${flags.account}" is not an account id`, "it has twelve digits");
+      const [{ checkSettings, permissions }, { policyDocument }, { begin }, { chooseSettings }] = await Promise.all([
+        import("../compose.ts"),
+        import("../core/permissions.ts"),
+        import("./session.ts"),
+        import("./settings.ts"),
+      ]);
+      const chosen = await chooseSettings(io, flags);
+      const { path, match } = selectorsFrom(flags, chosen.config?.select ?? null, false);
+      const settings = await checkSettings(chosen.settings);
+      const [account, ...more] = flags.account;
       const caller =
-        flags.account === undefined
-          ? (await begin(io, flags)).session.caller
-          : {
-              account: flags.account,
-              partition: flags.partition,
-              arn: "",
-              userName: null,
-              accessKeyId: null,
-            };
-      const region = flags.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"] ?? "*";
+        account === undefined || more.length > 0
+          ? (await begin(io, flags, false, chosen)).session.caller
+          : { account, partition: flags.partition, arn: "", userName: null, accessKeyId: null };
+      const region = settings.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"] ?? "*";
       io.out(
-        JSON.stringify(policyDocument(permissions(settings, caller, region, path === null ? [] : [path])), null, 2),
+        JSON.stringify(
+          policyDocument(permissions(settings, caller, region, path === null ? (match?.path ?? []) : [path])),
+          null,
+          2,
+        ),
       );
     });
 }

@@ -43,6 +43,19 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "deactivate a key that you name; an Inactive one is deleted",
     load: async () => (await import("./retire.ts")).addRetire,
   },
+  hold: {
+    summary: "leave a user alone until a date, or until resume",
+    load: async () => (await import("./hold.ts")).addHold,
+  },
+  resume: { summary: "end a hold", load: async () => (await import("./resume.ts")).addResume },
+  rollback: {
+    summary: "make the old key Active and served again, and put the user on hold",
+    load: async () => (await import("./rollback.ts")).addRollback,
+  },
+  adopt: {
+    summary: "manage a key that exists already, without a rotation",
+    load: async () => (await import("./adopt.ts")).addAdopt,
+  },
   status: {
     summary: "tell one user's story so far, what happens next, and when",
     load: async () => (await import("./status.ts")).addStatus,
@@ -58,6 +71,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   policy: {
     summary: "print the least IAM policy for these settings",
     load: async () => (await import("./policy.ts")).addPolicy,
+  },
+  config: {
+    summary: "check keyturn.yaml, and show what holds for a user and where it comes from",
+    load: async () => (await import("./config.ts")).addConfig,
   },
   audit: { summary: "check the audit of earlier runs", load: async () => (await import("./audit.ts")).addAudit },
   completion: {

@@ -35,6 +35,7 @@ export function addRotate(program: Command, io: Io, exit: (code: number) => void
           plan: null,
           selectors,
           maxRotations: users.length,
+          refuseAbove: null,
           failOn: "blocked",
         }),
       );

@@ -31,9 +31,21 @@ export function addRun(program: Command, io: Io, exit: (code: number) => void): 
       "\nExamples:\n  keyturn run --path /ci/ --deliver ssm:/keys/{user}\n  keyturn run --all-users --deliver secretsmanager:prod/{user} --yes --format json\n  keyturn run plan.json --all-users --deliver ssm:/keys/{user} --yes",
     )
     .action(async (plan: string | undefined, flags: Flags) => {
-      const [{ begin }, { performRun }] = await Promise.all([import("./session.ts"), import("./perform-run.ts")]);
-      const selectors = selectorsFrom(flags, true);
-      const invocation = await begin(io, flags);
-      exit(await performRun(io, invocation, { ...flags, plan: plan ?? null, selectors }));
+      const [{ begin }, { performRun }, { chooseSettings, limitsFor }] = await Promise.all([
+        import("./session.ts"),
+        import("./perform-run.ts"),
+        import("./settings.ts"),
+      ]);
+      const chosen = await chooseSettings(io, flags);
+      const selectors = selectorsFrom(flags, chosen.config?.select ?? null, true);
+      const invocation = await begin(io, flags, false, chosen);
+      exit(
+        await performRun(io, invocation, {
+          ...flags,
+          ...limitsFor(flags, chosen.config),
+          plan: plan ?? null,
+          selectors,
+        }),
+      );
     });
 }

@@ -24,14 +24,16 @@ export function addScan(program: Command, io: Io, exit: (code: number) => void):
       "\nExamples:\n  keyturn\n  keyturn scan --path /ci/ --format json\n  keyturn scan --user ci-bot --deliver ssm:/keys/{user}",
     )
     .action(async (flags: Flags) => {
-      const [{ begin, headOf }, { document }, { scanText }, { nextCommands }] = await Promise.all([
+      const [{ begin, headOf }, { document }, { scanText }, { nextCommands }, { chooseSettings }] = await Promise.all([
         import("./session.ts"),
         import("../report/document.ts"),
         import("../report/text.ts"),
         import("./next-commands.ts"),
+        import("./settings.ts"),
       ]);
-      const selectors = selectorsFrom({ ...flags, allowEmpty: true }, false);
-      const invocation = await begin(io, flags);
+      const chosen = await chooseSettings(io, flags);
+      const selectors = selectorsFrom({ ...flags, allowEmpty: true }, chosen.config?.select ?? null, false);
+      const invocation = await begin(io, flags, false, chosen);
       const { session } = invocation;
       const reports = await session.scan(await session.users(selectors));
       const failed = reports.some((report) => report.outcome === "failed");
@@ -48,6 +50,6 @@ export function addScan(program: Command, io: Io, exit: (code: number) => void):
           flags: invocation.flags,
         }),
       );
-      io.out(nextCommands(reports, flags, invocation.flags, io.paint));
+      io.out(nextCommands(reports, flags, invocation, io.paint));
     });
 }

@@ -2,13 +2,14 @@ import { randomUUID } from "node:crypto";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Audit, checkSettings, connect, type Session } from "../compose.ts";
+import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { stateFolder } from "../host/state-folder.ts";
 import type { Journal, Step } from "../ports.ts";
 import type { DocumentHead } from "../report/document.ts";
 import type { Io } from "./io.ts";
 import { flagsToRepeat, type SettingFlags } from "./options.ts";
-import { settingsFrom } from "./settings.ts";
+import { type ChosenSettings, chooseSettings } from "./settings.ts";
 import { version } from "./version.ts";
 
 /** One invocation that talks to AWS: who, since when, with which settings. */
@@ -18,12 +19,21 @@ export interface Invocation {
   readonly startedAt: DocumentHead["startedAt"];
   /** Flags that the commands printed need too. */
   readonly flags: readonly string[];
+  /** Null where there is none. */
+  readonly config: Config | null;
 }
 
-/** Checks the settings, finds the credentials, and asks AWS whose they are. */
-export async function begin(io: Io, flags: SettingFlags, asked = false): Promise<Invocation> {
-  const session = await connect(await checkSettings(settingsFrom(flags, asked)), io.print);
-  return { session, run: randomUUID(), startedAt: session.clock.now(), flags: flagsToRepeat(flags) };
+/** Checks the settings, finds the credentials, and asks AWS whose they are. Throws {@link InvalidInput}. */
+export async function begin(io: Io, flags: SettingFlags, asked = false, chosen?: ChosenSettings): Promise<Invocation> {
+  const { settings, config, accounts } = chosen ?? (await chooseSettings(io, flags, asked));
+  const session = await connect(await checkSettings(settings), io.print);
+  const { account } = session.caller;
+  if (accounts !== null && !accounts.includes(account))
+    throw new InvalidInput(
+      `this is account ${account}, and the settings are for ${accounts.join(", ")}`,
+      "use the credentials of that account: --profile, or AWS_PROFILE",
+    );
+  return { session, run: randomUUID(), startedAt: session.clock.now(), flags: flagsToRepeat(flags), config };
 }
 
 export function headOf({ session, run, startedAt }: Invocation, schema: DocumentHead["schema"]): DocumentHead {
@@ -45,9 +55,10 @@ export interface KeptAudit {
  */
 export function openAudit(
   io: Io,
-  { session, run }: Invocation,
-  { audit: wanted, verbose }: { audit?: string | undefined; verbose?: true | undefined },
+  { session, run, config }: Invocation,
+  { audit: asked, verbose }: { audit?: string | undefined; verbose?: true | undefined },
 ): KeptAudit {
+  const wanted = asked ?? config?.audit ?? undefined;
   const file = wanted === "none" ? null : wanted === undefined ? courtesyFile(io) : askedFile(wanted);
   const append = (line: string) => {
     if (file !== null) appendFileSync(file, `${line}\n`, { mode: 0o600 });

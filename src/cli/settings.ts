@@ -1,25 +1,117 @@
 import type { Settings } from "../compose.ts";
+import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import { planForMaxAge } from "../core/max-age.ts";
-import { checkPolicy, type Policy, preset } from "../core/policy.ts";
-import type { SettingFlags } from "./options.ts";
+import { type Layer, type PolicyChange, type Rulebook, rulebookOf } from "../core/rulebook.ts";
+import { formatDuration, seconds } from "../core/time.ts";
+import type { Window } from "../core/window.ts";
+import type { SettingLine } from "../report/settings.ts";
+import { findConfig } from "./config-file.ts";
+import type { Io } from "./io.ts";
+import type { LimitFlags, SettingFlags } from "./options.ts";
 
-/** The settings that the flags describe. `asked` = a person asks for a rotation now. Throws {@link InvalidInput}. */
-export const settingsFrom = (flags: SettingFlags, asked = false): Settings => ({
-  policy: policyFrom(flags),
-  deliver: flags.deliver,
-  escrow: flags.escrow,
-  settle: flags.settle,
-  asked,
-  profile: flags.profile ?? null,
-  region: flags.region ?? null,
-});
+/** What holds for this invocation: the flags, over the configuration, over what keyturn does by itself. */
+export interface ChosenSettings {
+  readonly settings: Settings;
+  /** Null where there is none. */
+  readonly config: Config | null;
+  /** The accounts that this may be about; null = any. */
+  readonly accounts: readonly string[] | null;
+}
 
-/** Throws {@link InvalidInput} where the flags contradict each other. */
-function policyFrom({ policy: name, rotateAfter, maxAge, runEvery }: SettingFlags): Policy {
-  const policy = preset(name);
+/** Reads the configuration, where there is one, and lays the flags over it. Throws {@link InvalidInput}. */
+export async function chooseSettings(io: Io, flags: SettingFlags, asked = false): Promise<ChosenSettings> {
+  const config = await findConfig(io, flags.config);
+  return {
+    settings: {
+      rulebook: rulebookFrom(flags, config),
+      escrow: flags.escrow ?? config?.escrow ?? null,
+      settle: flags.settle ?? config?.settle ?? seconds(15),
+      asked,
+      profile: flags.profile ?? config?.profile ?? null,
+      region: flags.region ?? config?.region ?? null,
+    },
+    config,
+    accounts: flags.account.length > 0 ? flags.account : (config?.accounts ?? null),
+  };
+}
+
+function rulebookFrom(flags: SettingFlags, config: Config | null): Rulebook {
+  const base = config?.rulebook ?? rulebookOf();
+  return {
+    layers: [...base.layers, flagLayer(flags)],
+    exemptions: [
+      ...base.exemptions,
+      ...flags.exempt.map((pattern) => ({
+        match: { path: null, name: [pattern], tag: null },
+        reason: `exempt by --exempt ${pattern}`,
+        origin: "--exempt",
+      })),
+    ],
+    runEvery: flags.runEvery ?? base.runEvery,
+  };
+}
+
+/** The flags, laid over everything else. Throws {@link InvalidInput} where they contradict each other. */
+function flagLayer({ policy: name, rotateAfter, maxAge, deliver, window, notBefore }: SettingFlags): Layer {
   if (rotateAfter !== undefined && maxAge !== undefined)
     throw new InvalidInput("--rotate-after and --max-age say the same thing in two ways", "give one of them");
-  const chosen = maxAge === undefined ? rotateAfter : planForMaxAge(maxAge, policy, runEvery).rotateAfter;
-  return checkPolicy(chosen === undefined ? policy : { ...policy, rotateAfter: chosen });
+  const policy: PolicyChange = {
+    ...(name === undefined ? {} : { preset: name }),
+    ...(rotateAfter === undefined ? {} : { rotateAfter }),
+    ...(maxAge === undefined ? {} : { maxAge }),
+  };
+  const always: Window = { notBefore: null, days: [], hours: null, timeZone: "UTC" };
+  const opens = window ?? (notBefore === undefined ? undefined : always);
+  return {
+    match: null,
+    policy,
+    ...(deliver.length === 0 ? {} : { deliver }),
+    ...(opens === undefined ? {} : { window: { ...opens, notBefore: notBefore ?? null } }),
+    origins: new Map([
+      ["policy.preset", "--policy"],
+      ["policy.rotateAfter", "--rotate-after"],
+      ["policy.maxAge", "--max-age"],
+      ["deliver", "--deliver"],
+      ["window", window === undefined ? "--not-before" : "--window"],
+    ]),
+  };
+}
+
+/** How far one run may go. */
+export const limitsFor = ({ maxRotations, refuseAbove, failOn }: LimitFlags, config: Config | null) => ({
+  maxRotations: maxRotations ?? config?.maxRotations ?? 10,
+  refuseAbove: refuseAbove ?? config?.refuseAbove ?? null,
+  failOn: failOn ?? config?.failOn ?? "blocked",
+});
+
+/** The settings that hold for the whole run, and where each comes from. */
+export function runWideLines(
+  flags: SettingFlags,
+  { settings, config, accounts }: ChosenSettings,
+): readonly SettingLine[] {
+  const from = (name: string, flag: string, isFlag: boolean) =>
+    isFlag ? flag : (config?.origins.get(name) ?? "default");
+  return [
+    { name: "escrow", value: settings.escrow ?? "none", from: from("escrow", "--escrow", flags.escrow !== undefined) },
+    {
+      name: "settle",
+      value: formatDuration(settings.settle),
+      from: from("settle", "--settle", flags.settle !== undefined),
+    },
+    {
+      name: "runEvery",
+      value: formatDuration(settings.rulebook.runEvery),
+      from: from("runEvery", "--run-every", flags.runEvery !== undefined),
+    },
+    {
+      name: "accounts",
+      value: accounts?.join(", ") ?? "any",
+      from: from("accounts", "--account", flags.account.length > 0),
+    },
+    {
+      name: "region",
+      value: settings.region ?? "of the environment",
+      from: from("region", "--region", flags.region !== undefined),
+    },
+  ];
 }

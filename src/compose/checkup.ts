@@ -5,13 +5,14 @@ import { openSimulator } from "../aws/simulate.ts";
 import { credentialsEnd, whoAmI } from "../aws/sts.ts";
 import { type CheckedSettings, permissions, type Selectors } from "../compose.ts";
 import type { User } from "../core/access-key.ts";
-import { type CheckFinding, judgeClock, judgeSigner } from "../core/checkup.ts";
+import { about, type CheckFinding, judgeClock, judgeSigner } from "../core/checkup.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { concrete, type Statement } from "../core/permissions.ts";
 import { fillTarget, parseTarget } from "../core/target.ts";
 import type { Instant } from "../core/time.ts";
 import type { Host, ParsedDestination } from "../destinations/kind.ts";
-import { asFinding, checkUp, type Opened } from "../engine/checkup.ts";
+import { asFinding } from "../engine/call-finding.ts";
+import { checkUp, type Opened } from "../engine/checkup.ts";
 import { PARALLEL_USERS } from "../engine/run.ts";
 import { selectUsers } from "../engine/select.ts";
 import { type Caller, CallError, type Clock, type Iam } from "../ports.ts";
@@ -26,11 +27,12 @@ export interface Checkup {
 
 /**
  * Looks for what would stop a run with these settings, as far as it can be found out without changing anything.
- * `selectors` = null: targets are checked for a user who does not exist. Throws {@link InvalidInput} where nobody fits the selectors.
+ * `selectors` = null: targets are checked for a user who does not exist. `accounts` = those that the settings are for; null = any. Throws {@link InvalidInput} where nobody fits the selectors.
  */
 export async function checkSetup(
   settings: CheckedSettings,
   selectors: Selectors | null,
+  accounts: readonly string[] | null,
   print: Host["print"],
 ): Promise<Checkup> {
   const clock = new AwsClock();
@@ -39,7 +41,7 @@ export async function checkSetup(
   const findings =
     "problem" in signedIn
       ? [signedIn.problem]
-      : await checkAccount(settings, selectors, signedIn, { access, caller: signedIn.caller, clock, print });
+      : await checkAccount(settings, selectors, accounts, signedIn, { access, caller: signedIn.caller, clock, print });
   return {
     caller: "problem" in signedIn ? null : signedIn.caller,
     region: access.region,
@@ -66,6 +68,7 @@ async function signIn(access: AwsAccess): Promise<SignedIn | { readonly problem:
 async function checkAccount(
   settings: CheckedSettings,
   selectors: Selectors | null,
+  accounts: readonly string[] | null,
   { caller, expiresAt }: SignedIn,
   host: Host,
 ): Promise<readonly CheckFinding[]> {
@@ -80,11 +83,13 @@ async function checkAccount(
       iam,
       simulator: openSimulator(access, caller),
       clock,
+      rulebook: settings.rulebook,
       destinations: settings.destinations.map(({ text, kind, parsed }) =>
         attempt(text, () => ({ open: parsed.open(host), isStream: kind.isStream })),
       ),
       escrow: parsedEscrow === null ? null : attempt(settings.escrow ?? "", () => parsedEscrow.open(access, caller)),
-      statements: concreteStatements(settings, caller, access.region, selectors?.path ?? null, users, standIn),
+      statements: (sampleFor) =>
+        concreteStatements(settings, caller, access.region, pathsOf(selectors), users, standIn, sampleFor),
       parallel: PARALLEL_USERS,
     },
     users,
@@ -92,6 +97,7 @@ async function checkAccount(
   );
   return [
     ...judgeSigner({ ...caller, expiresAt }, names, clock.now()),
+    ...(accounts === null || accounts.includes(caller.account) ? [] : [otherAccount(caller, accounts)]),
     ...(problem === null ? [] : [problem]),
     ...checked,
   ];
@@ -107,6 +113,19 @@ async function findUsers(iam: Iam, clock: Clock, selectors: Selectors | null) {
     return { users: [], problem: asFinding("permissions", error.action, error) };
   }
 }
+
+const otherAccount = ({ account, arn }: Caller, accounts: readonly string[]): CheckFinding =>
+  about("credentials", arn)(
+    "wrong",
+    `this is account ${account}, and the settings are for ${accounts.join(", ")}`,
+    "use the credentials of that account: --profile, or AWS_PROFILE",
+  );
+
+/** The paths that the selection is confined to; none = all. */
+const pathsOf = (selectors: Selectors | null): readonly string[] => {
+  const path = selectors?.path ?? null;
+  return path === null ? (selectors?.match?.path ?? []) : [path];
+};
 
 /** A user who does not exist: for checks where nobody was selected. */
 const standInFor = ({ partition, account }: Caller, path: string): User => ({
@@ -132,16 +151,16 @@ function concreteStatements(
   settings: CheckedSettings,
   caller: Caller,
   region: string | null,
-  path: string | null,
+  paths: readonly string[],
   users: readonly User[],
   standIn: User,
+  sampleFor: (target: string) => User,
 ): readonly Statement[] {
-  const sample = users[0] ?? standIn;
   const destinations = settings.destinations.map((each) => ({
     ...each,
-    parsed: parsedFor(each, sample, caller.account),
+    parsed: parsedFor(each, sampleFor(each.text), caller.account),
   }));
-  return permissions({ ...settings, destinations }, caller, region ?? "*", path === null ? [] : [path])
+  return permissions({ ...settings, destinations }, caller, region ?? "*", paths)
     .filter(({ resources }) => region !== null || !resources.some((each) => /^arn:[^:]*:\w+:\*:/.test(each)))
     .map((each) => concrete(each, users.slice(0, SIMULATED_USERS), standIn.userName));
 }

@@ -5,6 +5,7 @@ import type { Fact, Observation } from "./observation.ts";
 import { afterCreating, afterDelivered, afterDelivering } from "./recorded.ts";
 import { age, formatInstant, type Instant, later, roundDuration } from "./time.ts";
 import { withoutRecord } from "./unrecorded.ts";
+import { describeWindow, isOpen, nextOpening } from "./window.ts";
 import { blocked, still, waiting } from "./verdicts.ts";
 
 /*
@@ -43,6 +44,19 @@ export function missingFacts(seen: Observation, terms: Terms, now: Instant): rea
   return verdict instanceof Gap ? verdict.facts : [];
 }
 
+/**
+ * Since when another turn may be at work on this user: the date of an open record or of a key, younger than the lease, whose
+ * runner is not proved dead. Null where none is, and where nobody could read it.
+ */
+export function atWorkSince(seen: Observation, terms: Terms, now: Instant): Instant | null {
+  try {
+    return new Facts(seen, terms, now).youngest();
+  } catch (gap) {
+    if (!(gap instanceof Gap)) throw gap;
+    return null;
+  }
+}
+
 function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap {
   try {
     return judge(new Facts(seen, terms, now));
@@ -68,7 +82,7 @@ function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap 
 }
 
 function judge(facts: Facts): Verdict {
-  const verdict = leftAlone(facts) ?? table(facts);
+  const verdict = leftAlone(facts) ?? table(certain(facts));
   if (verdict.standing !== "act" && verdict.standing !== "blocked") return verdict;
   if (facts.terms.policy.humans === "exclude" && !facts.terms.asked && facts.hasPassword()) {
     return {
@@ -76,7 +90,13 @@ function judge(facts: Facts): Verdict {
       command: ["rotate", facts.userName],
     };
   }
-  return ownKey(facts, verdict) ?? homeless(facts, verdict) ?? verdict;
+  return ownKey(facts, verdict) ?? homeless(facts, verdict) ?? outsideWindow(facts, verdict) ?? verdict;
+}
+
+/** Where it is not known what holds for the user, nothing is decided: an exemption may be among it. */
+function certain(facts: Facts): Facts {
+  if (facts.terms.doubt !== null) throw new Gap([], facts.terms.doubt);
+  return facts;
 }
 
 function leftAlone({ terms, record, now, userName }: Facts): Verdict | null {
@@ -124,6 +144,25 @@ function homeless(facts: Facts, { action, sentence }: Verdict): Verdict | null {
     "--deliver",
     "KIND:TARGET",
   ]);
+}
+
+/**
+ * Steps that consumers notice wait for the window, unless a person asks for them now: a new key is served, an Active one goes.
+ * What only tidies up, and what deletes a key that is Inactive already, does not.
+ */
+function outsideWindow(facts: Facts, { action, sentence }: Verdict): Verdict | null {
+  const { window, asked } = facts.terms;
+  if (window === null || action === null || isOpen(window, facts.now)) return null;
+  const isNoticed =
+    action.kind === "rotate" || action.kind === "resume"
+      ? !asked
+      : (action.kind === "deactivate" || action.kind === "delete") &&
+        facts.active.some((key) => key.accessKeyId === action.key);
+  if (!isNoticed) return null;
+  return waiting("outside-window", `${sentence}; the window is shut (${describeWindow(window)})`, {
+    what: "the window opens",
+    at: nextOpening(window, facts.now),
+  });
 }
 
 function table(facts: Facts): Verdict {

@@ -2,6 +2,7 @@ import { type AccessKey, type AccessKeyId, byAge, type LastUse } from "./access-
 import type { Fact, Observation, Past, Reading, Served } from "./observation.ts";
 import type { Policy } from "./policy.ts";
 import { mentions, parseRecord, type RecordReading } from "./record.ts";
+import type { Window } from "./window.ts";
 import { age, type Duration, hours, type Instant, later, latest, minutes, seconds } from "./time.ts";
 
 /** How long after its delivery the last use that IAM shows may be too old by. */
@@ -27,6 +28,10 @@ export interface Terms {
   readonly policy: Policy;
   /** Why nobody but a person may touch the user; null where it is not exempt. */
   readonly exempt: string | null;
+  /** When consumers may be touched; null = at any time. */
+  readonly window: Window | null;
+  /** Why it is not known what holds for this user; null where it is. */
+  readonly doubt: Exclude<Reading<unknown>, { readonly kind: "known" | "unread" }> | null;
   /** A person asked for a rotation of this user now. */
   readonly asked: boolean;
   /** The services that our own checks use with a new key, such as `sts`: a last use by one of them may be ours. */

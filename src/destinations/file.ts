@@ -127,6 +127,13 @@ function openFile(settings: Settings, user: User, name: string, clock: Clock): D
         const { accessKeyId, secretAccessKey } = await readAt(await path());
         return accessKeyId === id ? secretAccessKey : null;
       }),
+    recall: (id) =>
+      filesystem(label, async () => {
+        const place = `${await path()}${BEFORE}`;
+        const bytes = await readBytes(place, label);
+        const before = quietly(() => parse(settings, decode(bytes, place, label), label));
+        return before?.accessKeyId === id ? before.secretAccessKey : null;
+      }),
     deliver: (pair) => filesystem(label, async () => write(settings, user.userName, await path(), pair, label, clock)),
   };
 }

@@ -177,6 +177,12 @@ class SecretDestination implements Destination {
     return current?.accessKeyId === id ? current.secretAccessKey : null;
   }
 
+  async recall(id: AccessKeyId): Promise<Secret | null> {
+    const secret = await this.#describe();
+    const previous = secret === null ? null : await this.#keyIn(secret, "AWSPREVIOUS");
+    return previous?.accessKeyId === id ? previous.secretAccessKey : null;
+  }
+
   async stage(pair: KeyPair): Promise<void> {
     const secret = await this.#prepare();
     const beside = versionWith(secret, "AWSCURRENT");

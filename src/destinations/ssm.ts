@@ -321,6 +321,13 @@ function oneParameter(store: ParameterStore, { fields }: Settings, { userName }:
       const { accessKeyId, secretAccessKey } = parse((await store.get(name))?.Value);
       return accessKeyId === id ? secretAccessKey : null;
     },
+    recall: async (id) => {
+      for (const { Value } of (await store.history(name, true)).toReversed()) {
+        const older = quietly(() => parse(Value));
+        if (older?.accessKeyId === id) return older.secretAccessKey;
+      }
+      return null;
+    },
     deliver: async (pair) => {
       const before = await store.get(name);
       await store.put(name, print(before?.Value ?? null, pair), secretsOf(fields, userName, pair));
@@ -391,6 +398,10 @@ function twoParameters(
     readSecret: async (id) => {
       const newest = (await store.history(secretName, true)).at(-1);
       return newest?.Value !== undefined && pairedWith(newest) === id ? new Secret(newest.Value) : null;
+    },
+    recall: async (id) => {
+      const older = (await store.history(secretName, true)).findLast((version) => pairedWith(version) === id);
+      return older?.Value === undefined ? null : new Secret(older.Value);
     },
     deliver: async (pair) => {
       await store.look(idName, pair.accessKeyId); // what the second write would be refused for must be known before the first

@@ -52,9 +52,10 @@ export async function observeEverything(
   return learnAll(world, subject, seen, wanted);
 }
 
-/** Keys, record, and what the destinations serve, whether or not a decision asks for it. */
-export async function observeServed(world: World, subject: Subject): Promise<Observation> {
-  return learnAll(world, subject, await firstLook(world, subject, {}), [{ kind: "served" }]);
+/** Keys, record, and what the destinations serve (and hold besides, where `past`), whether or not a decision asks for it. */
+export async function observeServed(world: World, subject: Subject, past = false): Promise<Observation> {
+  const wanted: Fact[] = past ? [{ kind: "served" }, { kind: "past" }] : [{ kind: "served" }];
+  return learnAll(world, subject, await firstLook(world, subject, {}), wanted);
 }
 
 async function firstLook(
@@ -161,7 +162,7 @@ async function readPastOf(destination: Destination): Promise<Reading<Past>> {
 }
 
 /** Turns the outcome of a question into a reading. Errors that are neither a call's nor the input's are bugs and go on. */
-async function ask<T>(question: () => Promise<T>): Promise<Reading<T>> {
+export async function ask<T>(question: () => Promise<T>): Promise<Reading<T>> {
   try {
     return known(await question());
   } catch (error) {

@@ -10,7 +10,7 @@ import type { Caller } from "../ports.ts";
  */
 export function enginePermissions(
   { partition, account }: Caller,
-  policy: Policy,
+  policies: readonly Policy[],
   paths: readonly string[],
 ): readonly Statement[] {
   const users = (paths.length === 0 ? ["/"] : paths).map((path) => `arn:${partition}:iam::${account}:user${path}*`);
@@ -18,11 +18,11 @@ export function enginePermissions(
     "iam:GetUser",
     "iam:ListAccessKeys",
     "iam:ListUserTags",
-    ...(policy.humans === "exclude" ? ["iam:GetLoginProfile"] : []),
+    ...(policies.some(({ humans }) => humans === "exclude") ? ["iam:GetLoginProfile"] : []),
   ];
   const writes = [
     "iam:CreateAccessKey",
-    ...(policy.deactivate.when === "never" ? [] : ["iam:UpdateAccessKey"]),
+    ...(policies.every(({ deactivate }) => deactivate.when === "never") ? [] : ["iam:UpdateAccessKey"]),
     // An orphan is deleted under every policy.
     "iam:DeleteAccessKey",
   ];

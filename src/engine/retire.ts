@@ -1,7 +1,6 @@
 import type { AccessKey, AccessKeyId } from "../core/access-key.ts";
 import type { Action } from "../core/decision.ts";
 import type { Observation } from "../core/observation.ts";
-import { parseRecord, refersTo } from "../core/record.ts";
 import { BrokenInvariant } from "./broken-invariant.ts";
 import { type Turn, TurnEnd } from "./turn.ts";
 
@@ -78,33 +77,4 @@ async function servedElsewhere(turn: Turn, seen: Observation, key: AccessKeyId):
       return `${destination.label} serves ${now.accessKeyId ?? "no key"} now`;
   }
   return null;
-}
-
-/**
- * What a person who names one key may do, and no run by itself: an Active key is made Inactive (or deleted, where `deleteNow`),
- * an Inactive one is deleted, though it be served or the only one. The record remembers, so that runs go on from there.
- */
-export async function retireByHand(
-  turn: Turn,
-  seen: Observation,
-  id: AccessKeyId,
-  deleteNow: boolean,
-): Promise<"deactivated" | "deleted"> {
-  const keys = seen.keys.kind === "known" ? seen.keys.value : [];
-  const status = keys.find((each) => each.accessKeyId === id)?.status;
-  if (status === undefined) throw new TurnEnd("stopped", `${turn.userName} has no key ${id}`);
-  if (seen.signedBy === id)
-    throw new TurnEnd("failed", `${id} signs this very run`, "use another identity, such as a role");
-  if (status !== "Active" || deleteNow) {
-    await turn.step("delete", [id], "a person named this key", () => turn.world.iam.deleteAccessKey(turn.userName, id));
-    return "deleted";
-  }
-  const record = parseRecord(seen.record.kind === "known" ? seen.record.value : null);
-  const successor =
-    "new" in record && record.new !== null
-      ? keys.find((key) => key.accessKeyId !== id && refersTo(record.new ?? "", key.accessKeyId))
-      : undefined;
-  await turn.record({ phase: "retiring", new: successor?.accessKeyId ?? null, old: [id] });
-  await turn.step("deactivate", [id], "a person named this key", () => turn.world.iam.deactivate(turn.userName, id));
-  return "deactivated";
 }

@@ -41,7 +41,8 @@ export async function resume(turn: Turn, id: AccessKeyId, known: readonly Access
   await handOut(turn, pair, known, true);
 }
 
-async function checkDestinations({ subject, world }: Turn): Promise<void> {
+/** Throws where a delivery would be refused, as far as that can be told without writing. */
+export async function checkDestinations({ subject, world }: Turn): Promise<void> {
   for (const destination of subject.destinations) await destination.check();
   await world.escrow?.check();
 }
@@ -94,7 +95,7 @@ async function keepSafe(turn: Turn, pair: KeyPair): Promise<void> {
  * The key must sign in as this very user, twice in a row a second apart: a fresh key may be known here and unknown there.
  * No answer is unknown, not failed, and is asked again while there is time.
  */
-async function verify(turn: Turn, pair: KeyPair): Promise<void> {
+export async function verify(turn: Turn, pair: KeyPair): Promise<void> {
   const { user } = turn.subject;
   const { clock, verifier } = turn.world;
   const began = clock.monotonic();
@@ -160,7 +161,8 @@ async function handOut(turn: Turn, pair: KeyPair, known: readonly AccessKeyId[],
   if (escrow !== null) await turn.step("clear-escrow", [id], escrow.label, () => escrow.clear(turn.userName, id));
 }
 
-async function deliverAndReadBack(destination: Destination, pair: KeyPair): Promise<void> {
+/** Counts as delivered only once the destination says that it serves the key. */
+export async function deliverAndReadBack(destination: Destination, pair: KeyPair): Promise<void> {
   await destination.deliver(pair);
   const served = await destination.read?.();
   if (served?.accessKeyId !== pair.accessKeyId) {

@@ -115,7 +115,9 @@ export async function survey(
   return Promise.all(
     subjects.map((subject) =>
       slots.use(async (): Promise<Finding> => {
-        const seen = await look(world, subject, { escrow: escrow(subject.user.userName) });
+        const { user, tags } = subject;
+        const before = { escrow: escrow(user.userName), ...(tags === undefined ? {} : { tags }) };
+        const seen = await look(world, subject, before);
         return { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
       }),
     ),

@@ -1,5 +1,6 @@
 import { findTag, type User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
+import { type Match, matches } from "../core/match.ts";
 import type { Clock, Iam } from "../ports.ts";
 import { Slots } from "./slots.ts";
 
@@ -9,6 +10,8 @@ export interface Selectors {
   readonly path: string | null;
   readonly users: readonly string[];
   readonly tags: readonly { readonly key: string; readonly value: string }[];
+  /** Such as the configuration gives; absent or null = any. */
+  readonly match?: Match | null;
   /** No user at all is an answer, not a mistake. */
   readonly allowEmpty: boolean;
 }
@@ -20,12 +23,13 @@ export async function selectUsers(
   selectors: Selectors,
   parallel: number,
 ): Promise<readonly User[]> {
-  const candidates =
-    selectors.users.length === 0 ? await iam.listUsers(selectors.path ?? "/") : await findUsers(iam, selectors.users);
+  const [only, ...more] = selectors.match?.path ?? [];
+  const below = selectors.path ?? (more.length === 0 ? only : undefined) ?? "/";
+  const candidates = selectors.users.length === 0 ? await iam.listUsers(below) : await findUsers(iam, selectors.users);
   const onPath = candidates.filter((user) => user.path.startsWith(selectors.path ?? "/"));
   const slots = new Slots(parallel, clock);
-  const fits = await Promise.all(onPath.map((user) => slots.use(() => hasTags(iam, user, selectors))));
-  const users = onPath.filter((_, index) => fits[index]).toSorted((a, b) => (a.userName < b.userName ? -1 : 1));
+  const fitting = await Promise.all(onPath.map((user) => slots.use(() => fits(iam, user, selectors))));
+  const users = onPath.filter((_, index) => fitting[index]).toSorted((a, b) => (a.userName < b.userName ? -1 : 1));
   if (users.length === 0 && !selectors.allowEmpty) {
     throw new InvalidInput(
       `no IAM user fits ${describe(selectors)}`,
@@ -46,14 +50,18 @@ async function findUsers(iam: Iam, names: readonly string[]): Promise<readonly U
   return found.flatMap(({ user }) => (user === null ? [] : [user]));
 }
 
-async function hasTags(iam: Iam, { userName }: User, { tags }: Selectors): Promise<boolean> {
-  if (tags.length === 0) return true;
-  const own = (await iam.listTags(userName)) ?? new Map<string, string>();
-  return tags.every(({ key, value }) => findTag(own, key) === value);
+async function fits(iam: Iam, user: User, { tags, match = null }: Selectors): Promise<boolean> {
+  const asksForTags = tags.length > 0 || (match !== null && match.tag !== null);
+  const own = asksForTags ? ((await iam.listTags(user.userName)) ?? new Map<string, string>()) : null;
+  return (
+    (match === null || matches(match, user, own)) &&
+    tags.every(({ key, value }) => own !== null && findTag(own, key) === value)
+  );
 }
 
-function describe({ path, users, tags }: Selectors): string {
+function describe({ path, users, tags, match = null }: Selectors): string {
   const parts = [
+    ...(match === null ? [] : ["the configuration's select"]),
     ...(path === null ? [] : [`--path ${path}`]),
     ...users.map((user) => `--user ${user}`),
     ...tags.map(({ key, value }) => `--tag ${key}=${value}`),

@@ -30,7 +30,7 @@ export class TurnEnd extends Error {
 }
 
 /** Steps of which it must be on file that they were about to happen, whatever becomes of this process. */
-const ANNOUNCED: readonly string[] = ["create", "deactivate", "delete", "remove-orphan", "retreat"];
+const ANNOUNCED: readonly string[] = ["create", "activate", "deactivate", "delete", "remove-orphan", "retreat"];
 
 type RecordText = RotationRecord extends infer Each
   ? Each extends unknown
@@ -105,13 +105,16 @@ export class Turn {
   }
 
   /** Replaces the user's record, dated now and signed with this turn's nonce. Returns its date. */
-  async record(text: RecordText): Promise<Instant> {
+  async record(text: RecordText, hold: RotationRecord["hold"] = null): Promise<Instant> {
     const at = this.world.clock.now();
-    const record = { ...text, at, nonce: this.nonce, hold: null } as RotationRecord; // each part of the union keeps its own fields
-    await this.step(`record-${text.phase}`, [], printRecord(record), () =>
-      this.world.records.write(this.userName, printRecord(record)),
-    );
+    const record = { ...text, at, nonce: this.nonce, hold } as RotationRecord; // each part of the union keeps its own fields
+    await this.writeRecord(`record-${text.phase}`, record);
     return at;
+  }
+
+  async writeRecord(step: string, record: RotationRecord): Promise<void> {
+    const text = printRecord(record);
+    await this.step(step, [], text, () => this.world.records.write(this.userName, text));
   }
 
   /** Waits until every read sees what this turn has written. Others work meanwhile. */

@@ -1,4 +1,4 @@
-import type { User } from "../core/access-key.ts";
+import type { Tags, User } from "../core/access-key.ts";
 import type { Terms } from "../core/facts.ts";
 import type { Duration } from "../core/time.ts";
 import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, RecordStore, Verifier } from "../ports.ts";
@@ -23,4 +23,6 @@ export interface Subject {
   readonly user: User;
   readonly terms: Terms;
   readonly destinations: readonly Destination[];
+  /** The user's tags, where they had to be read to tell what holds for it. */
+  readonly tags?: Tags;
 }

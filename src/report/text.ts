@@ -54,7 +54,7 @@ function lastUseWords({ lastUse }: KeyReport, now: Instant): string {
 export function planText(
   reports: readonly UserReport[],
   maxRotations: number,
-  maxAge: Duration | null,
+  limitOf: (userName: string) => Duration | null,
   setting: Setting,
 ): string {
   const { account, now, paint } = setting;
@@ -75,7 +75,7 @@ export function planText(
     paint("bold", `Plan for account ${account}: ${plural(due.length, "user")} of ${reports.length} would change`),
     ...(rows.length === 0 ? [] : [table(["USER", "STEP", "DELIVERED TO", "WHY"], rows, paint)]),
     ...backlogLines(due, deferred, maxRotations),
-    ...maxAgeLines(reports, maxAge, now),
+    ...maxAgeLines(reports, limitOf, now),
     list("Waiting", of(reports, "waiting"), setting),
     list("Needs a person", of(reports, "blocked"), setting),
     list("Could not be read", of(reports, "failed"), setting),
@@ -97,19 +97,25 @@ function backlogLines(
 }
 
 /** Whose Active keys pass the limit on age, although the policy was made to hold it. */
-function maxAgeLines(reports: readonly UserReport[], maxAge: Duration | null, now: Instant): readonly string[] {
-  if (maxAge === null) return [];
-  const over = reports.flatMap(({ userName, keys, outcome }) => {
-    const oldest = keys.filter((key) => key.status === "Active").toSorted((a, b) => a.createDate - b.createDate)[0];
-    if (oldest === undefined || (outcome !== "blocked" && now < later(oldest.createDate, maxAge))) return [];
-    return [`  ${plain(userName)}: ${oldest.accessKeyId} passes it on ${formatDay(later(oldest.createDate, maxAge))}`];
+function maxAgeLines(
+  reports: readonly UserReport[],
+  limitOf: (userName: string) => Duration | null,
+  now: Instant,
+): readonly string[] {
+  const limited = reports.flatMap((report) => {
+    const limit = limitOf(report.userName);
+    return limit === null ? [] : [{ ...report, limit }];
   });
-  if (over.length === 0) return [`No key passes the limit of ${formatDuration(maxAge)}.`];
-  return [
-    [`${plural(over.length, "user")} with a key that passes the limit of ${formatDuration(maxAge)}:`, ...over].join(
-      "\n",
-    ),
-  ];
+  const limits = [...new Set(limited.map(({ limit }) => formatDuration(limit)))];
+  if (limits.length === 0) return [];
+  const limitWords = limits.length === 1 ? `the limit of ${limits[0]}` : "its limit";
+  const over = limited.flatMap(({ userName, keys, outcome, limit }) => {
+    const oldest = keys.filter((key) => key.status === "Active").toSorted((a, b) => a.createDate - b.createDate)[0];
+    if (oldest === undefined || (outcome !== "blocked" && now < later(oldest.createDate, limit))) return [];
+    return [`  ${plain(userName)}: ${oldest.accessKeyId} passes it on ${formatDay(later(oldest.createDate, limit))}`];
+  });
+  if (over.length === 0) return [`No key passes ${limitWords}.`];
+  return [[`${plural(over.length, "user")} with a key that passes ${limitWords}:`, ...over].join("\n")];
 }
 
 /** What a run did. */

@@ -188,6 +188,8 @@ export class SimulatedAccount {
         const pair = this.addKey(userName);
         return { ...pair, createDate: wholeSecond(this.#clock.now()) };
       }),
+    activate: (userName, id) =>
+      this.#call("iam:UpdateAccessKey", `user/${userName}`, () => this.setStatus(id, "Active")),
     deactivate: (userName, id) =>
       this.#call("iam:UpdateAccessKey", `user/${userName}`, () => this.setStatus(id, "Inactive")),
     deleteAccessKey: (userName, id) =>

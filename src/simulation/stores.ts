@@ -28,6 +28,7 @@ export class SimulatedDestination implements Destination {
   readonly read?: () => Promise<Served>;
   readonly readPast?: () => Promise<Past>;
   readonly readSecret?: (id: AccessKeyId) => Promise<Secret | null>;
+  readonly recall?: (id: AccessKeyId) => Promise<Secret | null>;
   readonly stage?: (pair: KeyPair) => Promise<void>;
   readonly unstage?: (id: AccessKeyId) => Promise<void>;
 
@@ -48,6 +49,13 @@ export class SimulatedDestination implements Destination {
           () => this.#held().find((pair) => pair.accessKeyId === id)?.secretAccessKey ?? null,
         );
     }
+    if (readable && remembers)
+      this.recall = (id) =>
+        this.intercept(
+          "recall",
+          label,
+          () => this.#history.find((pair) => pair.accessKeyId === id)?.secretAccessKey ?? null,
+        );
     if (stages) {
       this.stage = (pair) =>
         this.intercept("stage", label, () => {

@@ -131,6 +131,8 @@ export function userWith(user: UserTold = {}): Case {
   const terms: Terms = {
     policy: { ...preset, ...user.policy },
     exempt: null,
+    window: null,
+    doubt: null,
     asked: false,
     ownServices: ["sts"],
     needsDestination: true,

@@ -5,7 +5,8 @@ import { known } from "../../src/core/observation.ts";
 import { type DeactivateRule, type DeleteRule, presets } from "../../src/core/policy.ts";
 import { type ReasonCode, reasons } from "../../src/core/reasons.ts";
 import { explanations } from "../../src/report/explanations.ts";
-import { days, hours, type Instant, later, milliseconds, minutes, seconds } from "../../src/core/time.ts";
+import { days, hours, type Instant, instant, later, milliseconds, minutes, seconds } from "../../src/core/time.ts";
+import { parseWindow } from "../../src/core/window.ts";
 import {
   ago,
   creating,
@@ -1297,6 +1298,64 @@ describe("the gates of the policy", () => {
   });
 });
 
+/** The test's now is a Monday at noon, UTC. */
+const shut = { window: parseWindow("tue-sun 09:00-17:00 UTC") };
+const open = { window: parseWindow("mon 09:00-17:00 UTC") };
+const tuesday = instant(Date.UTC(2026, 5, 16, 9));
+
+const windows: readonly Gated[] = [
+  {
+    says: "the window: a due key waits until it opens",
+    user: { ageDays: 120, terms: shut },
+    expected: waits("outside-window", tuesday),
+  },
+  {
+    says: "the window: a due key is rotated inside",
+    user: { ageDays: 120, terms: open },
+    expected: rotates("due", "OLD"),
+  },
+  {
+    says: "the window: nothing before its first day",
+    user: { ageDays: 120, terms: { window: { ...open.window, notBefore: instant(Date.UTC(2026, 5, 20)) } } },
+    expected: waits("outside-window", instant(Date.UTC(2026, 5, 22, 9))),
+  },
+  {
+    says: "the window: a person who asks now gets it now",
+    user: { ageDays: 3, terms: { ...shut, asked: true } },
+    expected: rotates("asked", "OLD"),
+  },
+  {
+    says: "the window: an unfinished delivery waits, too",
+    user: {
+      keys: [old(), orphan()],
+      record: creating(["OLD"], { at: daysAgo(1) }),
+      escrow: ["NEW"],
+      terms: shut,
+    },
+    expected: waits("outside-window", tuesday),
+  },
+  {
+    says: "the window: a predecessor is not switched off outside",
+    user: { ...takenOver(), terms: shut },
+    expected: waits("outside-window", tuesday),
+  },
+  {
+    says: "the window: an Active predecessor is not deleted outside",
+    user: {
+      keys: [old({ usedDaysAgo: 10 }), fresh({ ageDays: 50 })],
+      destinations: [serves("NEW")],
+      preset: presets["two-key"],
+      terms: shut,
+    },
+    expected: waits("outside-window", tuesday),
+  },
+  {
+    says: "the window: a key that is Inactive already is deleted at any time",
+    user: { ...retired(40), terms: shut },
+    expected: deletes("retention-over", "OLD"),
+  },
+];
+
 const policies: readonly Gated[] = [
   /* unexplained keys */
   {
@@ -1701,6 +1760,12 @@ const policies: readonly Gated[] = [
   },
 ];
 
+describe("the window for changes", () => {
+  it.each(titled(windows))("%s", (_, { user, expected }) => {
+    expect(answer(user, expected)).toEqual(expected);
+  });
+});
+
 describe("the policies for what nobody made", () => {
   it.each(titled(policies))("%s", (_, { user, expected }) => {
     expect(answer(user, expected)).toEqual(expected);
@@ -1708,7 +1773,7 @@ describe("the policies for what nobody made", () => {
 });
 
 describe("what a decision says", () => {
-  const all = [...rows, ...gates, ...policies];
+  const all = [...rows, ...gates, ...windows, ...policies];
   const decisions = all.map((each) => ({ says: each.says, decision: judge(userWith(each.user)).decision }));
 
   it("every reason is the answer to some test", () => {

@@ -12,6 +12,7 @@ import { type DeactivateRule, type DeleteRule, type Policy, presets } from "../.
 import { printRecord, type RotationRecord } from "../../src/core/record.ts";
 import { days, hours, type Instant, instant } from "../../src/core/time.ts";
 import type { Case } from "./builders.ts";
+import { parseWindow } from "../../src/core/window.ts";
 
 /*
  * Random worlds. Chance alone would hardly ever meet the rows that need several things to fit, so names come from a small
@@ -254,6 +255,17 @@ const terms: fc.Arbitrary<Terms> = fc.record({
   exempt: fc.oneof(
     { weight: 30, arbitrary: fc.constant(null) },
     { weight: 1, arbitrary: fc.constant("the tag keyturn:exempt is set") },
+  ),
+  window: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.constantFrom(parseWindow("sun 03:00-04:00 UTC"), parseWindow("09:00-17:00 UTC")) },
+  ),
+  doubt: fc.oneof(
+    { weight: 30, arbitrary: fc.constant(null) },
+    {
+      weight: 1,
+      arbitrary: fc.constant({ kind: "denied" as const, action: "iam:ListUserTags", resource: "user/ci-bot" }),
+    },
   ),
   asked: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   ownServices: fc.constantFrom(["sts"], ["sts"], ["sts", "s3"], []),

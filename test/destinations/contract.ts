@@ -229,6 +229,19 @@ function describeMemory(bench: () => Bench): void {
     expect((await bench().open(user).readPast?.())?.history).toContain(first.accessKeyId);
   });
 
+  it("the key that was served before can be served again", async () => {
+    const [user, first, second] = [freshUser(), freshPair(), freshPair()];
+    await bench().open(user).deliver(first);
+    await bench().open(user).deliver(second);
+    const destination = bench().open(user);
+    if (destination.recall === undefined) return;
+    const recalled = await destination.recall(first.accessKeyId);
+    expect(recalled?.reveal()).toBe(first.secretAccessKey.reveal());
+    expect(await destination.recall(freshPair().accessKeyId)).toBeNull();
+    await destination.deliver(first);
+    expect((await bench().open(user).read?.())?.accessKeyId).toBe(first.accessKeyId);
+  });
+
   it("a repeated delivery does not drive the older key out of the history", async () => {
     const [user, first, second] = [freshUser(), freshPair(), freshPair()];
     for (const pair of [first, second, second, second]) await bench().open(user).deliver(pair);

@@ -27,7 +27,7 @@ describe.each(Object.entries(KINDS))("two runs at once, with %s,", (_, { abiliti
         for (let call = 1; ; call += 1) {
           const rig = build(name);
           const counter = new CallCounter(rig);
-          let beside: Promise<unknown> | null = null;
+          let beside = null as Promise<unknown> | null; // a callback sets it, which the compiler does not follow
           let stalled = "";
           counter.between = async (number, action) => {
             if (number !== call || beside !== null) return;
@@ -69,7 +69,7 @@ describe("two runs that retire the same key", () => {
       expect(rig.statuses("ci-bot")).toBe("Active Active");
       rig.skip(hours(6));
       const counter = new CallCounter(rig);
-      let beside: Promise<unknown> | null = null;
+      let beside = null as Promise<unknown> | null; // a callback sets it, which the compiler does not follow
       counter.between = async (number) => {
         if (number === call && beside === null)
           beside = run(rig.worldOf(new SimulatedLiveness("s")), rig.subjects(), freely);

@@ -1,9 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { Io } from "../../src/cli/io.ts";
-import { main } from "../../src/cli/program.ts";
 import { temporaryFolder } from "../support/cli.ts";
+import { callerEnvironment, inProcess } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const HOUR = 3600;
@@ -12,10 +11,7 @@ describe.skipIf(motoMissing !== null)(`a consumer who never switches ${motoMissi
   let moto: Moto;
   beforeAll(async () => {
     moto = await startMoto();
-    vi.stubEnv("AWS_ENDPOINT_URL", moto.url);
-    vi.stubEnv("AWS_ACCESS_KEY_ID", "ASIATESTRUNNER000000");
-    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
-    vi.stubEnv("AWS_REGION", "eu-west-1");
+    for (const [name, value] of Object.entries(callerEnvironment(moto.url))) vi.stubEnv(name, value);
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
@@ -31,41 +27,31 @@ describe.skipIf(motoMissing !== null)(`a consumer who never switches ${motoMissi
       mkdirSync(keys, { mode: 0o700 });
       const [old] = await moto.seed([{ name: "ci-bot", keys: [{ ageDays: 200, usedDaysAgo: 0.1 }] }]);
       if (old === undefined) throw new Error("nothing seeded");
-      const outputs: string[] = [];
-      const io: Io = {
-        out: (text) => void outputs.push(text),
-        err: (text) => void outputs.push(text),
-        print: async () => undefined,
-        isInteractive: false,
-        isLive: false,
-        paint: (_, text) => text,
-      };
       const run = () =>
-        main(
-          [
-            "run",
-            "--all-users",
-            "--policy",
-            policy,
-            "--deliver",
-            `file:${keys}/{user}.json`,
-            "--settle",
-            "0s",
-            "--audit",
-            "none",
-            "--yes",
-          ],
-          io,
+        inProcess(
+          "run",
+          "--all-users",
+          "--policy",
+          policy,
+          "--deliver",
+          `file:${keys}/{user}.json`,
+          "--settle",
+          "0s",
+          "--audit",
+          "none",
+          "--yes",
         );
+      let last = "";
       for (let hour = 0; hour < 30 * 24; hour += 1) {
         await moto.shift(hour * HOUR);
         expect(await moto.use(old.accessKeyId), `refused after ${hour} hours`).toBe(true);
-        const code = await run();
+        const { code, out } = await run();
         expect([0, 1]).toContain(code);
+        last = out;
       }
       expect((await moto.keys()).find((key) => key.accessKeyId === old.accessKeyId)?.status).toBe("Active");
-      expect(outputs.at(-1)).toContain("successor-unused (1)");
-      expect(outputs.at(-1)).toContain(`keyturn retire ci-bot ${old.accessKeyId}`);
+      expect(last).toContain("successor-unused (1)");
+      expect(last).toContain(`keyturn retire ci-bot ${old.accessKeyId}`);
     },
   );
 });

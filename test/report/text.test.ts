@@ -8,6 +8,9 @@ import { hostile, id, isTame, keyWith, linesIn, marked, NOW, setting, stepWith, 
 const old = keyWith({ accessKeyId: id("OLD"), createDate: instant(NOW - days(120)) });
 const fresh = keyWith({ accessKeyId: id("NEW"), createDate: instant(NOW - days(1)), code: "young" });
 
+const noLimit = () => null;
+const limitOf = (count: number) => () => days(count);
+
 describe("an inventory", () => {
   it("has a line a key, under the user", () => {
     const shown = scanText(
@@ -49,7 +52,7 @@ describe("an inventory", () => {
 describe("a plan", () => {
   it("says what would be done, where it would be delivered, and why", () => {
     const planned = [{ kind: "delete", key: id("OLD") } as const, { kind: "rotate", known: [id("NEW")] } as const];
-    const lines = planText([userWith({ planned })], 10, null, setting()).split("\n");
+    const lines = planText([userWith({ planned })], 10, noLimit, setting()).split("\n");
     expect(lines[0]).toBe("Plan for account 123456789012: 1 user of 1 would change");
     expect(lines.find((line) => line.includes("delete"))).toMatch(/^ci-bot +delete AKIA0+OLD +it is 120d old$/);
     expect(lines.find((line) => line.includes("successor of"))).toMatch(
@@ -58,30 +61,30 @@ describe("a plan", () => {
   });
 
   it("says that no destination is given", () => {
-    expect(planText([userWith({ destinations: [] })], 10, null, setting())).toContain("no destination given");
+    expect(planText([userWith({ destinations: [] })], 10, noLimit, setting())).toContain("no destination given");
   });
 
   it("says how many runs a backlog takes", () => {
     const users = ["a", "b", "c", "d", "e"].map((userName, index) =>
       userWith({ userName, outcome: index < 2 ? "due" : "deferred" }),
     );
-    expect(planText(users, 2, null, setting())).toContain(
+    expect(planText(users, 2, noLimit, setting())).toContain(
       "3 rotations deferred: at 2 a run, the backlog takes 3 runs (--max-rotations).",
     );
-    expect(planText(users, 0, null, setting())).toContain("the backlog takes 5 runs");
-    expect(planText([userWith()], 2, null, setting())).not.toContain("deferred");
+    expect(planText(users, 0, noLimit, setting())).toContain("the backlog takes 5 runs");
+    expect(planText([userWith()], 2, noLimit, setting())).not.toContain("deferred");
   });
 
   it("says which users pass the limit on age", () => {
     const young = userWith({ keys: [fresh] });
-    expect(planText([young], 10, days(90), setting())).toContain("No key passes the limit of 90d.");
-    expect(planText([userWith({ keys: [fresh, old] })], 10, days(90), setting())).toMatch(
+    expect(planText([young], 10, limitOf(90), setting())).toContain("No key passes the limit of 90d.");
+    expect(planText([userWith({ keys: [fresh, old] })], 10, limitOf(90), setting())).toMatch(
       /1 user with a key that passes the limit of 90d:\n {2}ci-bot: AKIA0+OLD passes it on 2026-05-16/,
     );
-    expect(planText([userWith({ keys: [fresh], outcome: "blocked" })], 10, days(90), setting())).toContain(
+    expect(planText([userWith({ keys: [fresh], outcome: "blocked" })], 10, limitOf(90), setting())).toContain(
       "passes it on 2026-09-12",
     );
-    expect(planText([userWith({ keys: [keyWith({ status: "Inactive" })] })], 10, days(90), setting())).toContain(
+    expect(planText([userWith({ keys: [keyWith({ status: "Inactive" })] })], 10, limitOf(90), setting())).toContain(
       "No key passes",
     );
   });
@@ -157,7 +160,7 @@ const fooled = (userName: string, text: string): readonly UserReport[] => {
 describe("a report for people", () => {
   const kinds = {
     inventory: (users: readonly UserReport[]) => scanText(users, setting()),
-    plan: (users: readonly UserReport[]) => planText(users, 1, days(90), setting()),
+    plan: (users: readonly UserReport[]) => planText(users, 1, limitOf(90), setting()),
     run: (users: readonly UserReport[]) => runText(users, setting()),
   };
 

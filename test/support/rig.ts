@@ -1,4 +1,4 @@
-import type { AccessKeyId, LastUse } from "../../src/core/access-key.ts";
+import type { AccessKeyId } from "../../src/core/access-key.ts";
 import type { Terms } from "../../src/core/facts.ts";
 import { type Policy, presets } from "../../src/core/policy.ts";
 import { days, type Duration, hours, type Instant, instant, later, minutes, seconds } from "../../src/core/time.ts";
@@ -93,6 +93,8 @@ export class Rig {
     return {
       policy: this.policy,
       exempt: null,
+      window: null,
+      doubt: null,
       asked: this.asked,
       ownServices: ["sts"],
       needsDestination: true,
@@ -128,6 +130,10 @@ export class Rig {
     }
   }
 
+  later = (span: Duration): Instant => later(this.clock.now(), span);
+
+  ago = (span: Duration): Instant => instant(this.clock.now() - span);
+
   skip(span: Duration): Instant {
     this.clock.advanceTo(later(this.clock.now(), span));
     return this.clock.now();
@@ -149,5 +155,4 @@ export class Rig {
 export const outcomeOf = (result: UserReport): string =>
   result.steps.map(({ action, result: word }) => (word === "done" ? action.kind : word)).join(", ");
 
-export const used = (at: Instant, service = "s3"): LastUse => ({ at, service, region: "eu-west-1" });
 export { days, hours, minutes, seconds };

@@ -1,0 +1,38 @@
+import { existsSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { type Config, readConfig } from "../config/load.ts";
+import { InvalidInput } from "../core/invalid-input.ts";
+import type { Io } from "./io.ts";
+
+/** What is looked for in the working folder. */
+const USUAL = ["keyturn.yaml", "keyturn.yml"];
+
+/**
+ * The configuration that `--config` names, or `KEYTURN_CONFIG`, or the one in the working folder, of which it is said that it
+ * holds; null where there is none. Throws {@link InvalidInput}.
+ */
+export async function findConfig(io: Pick<Io, "err">, wanted: string | undefined): Promise<Config | null> {
+  const named = wanted ?? process.env["KEYTURN_CONFIG"];
+  if (named === "none") return null;
+  if (named !== undefined && named !== "") return loadConfig(named);
+  const usual = USUAL.find((name) => existsSync(name));
+  if (usual === undefined) return null;
+  io.err(`config: ${usual} (--config none leaves it out)`);
+  return loadConfig(usual);
+}
+
+/** Reads one file. Throws {@link InvalidInput}. */
+export async function loadConfig(file: string): Promise<Config> {
+  try {
+    const { mode } = await stat(file);
+    if (process.platform !== "win32" && (mode & 0o002) !== 0)
+      throw new InvalidInput(`${file} can be written by everybody, and says where secrets go`, `chmod o-w ${file}`);
+    return readConfig(await readFile(file, "utf8"), file);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    throw new InvalidInput(
+      `the configuration ${file} cannot be read (${String(error.code)})`,
+      "name another with --config, or none",
+    );
+  }
+}

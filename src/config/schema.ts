@@ -1,0 +1,303 @@
+import * as z from "zod";
+import { InvalidInput } from "../core/invalid-input.ts";
+import type { Match } from "../core/match.ts";
+import { type DeactivateRule, type DeleteRule, presetNames } from "../core/policy.ts";
+import type { PolicyChange } from "../core/rulebook.ts";
+import { parseTarget } from "../core/target.ts";
+import { days, milliseconds, parseDuration } from "../core/time.ts";
+import { checkTimeZone, parseDays, parseHours, parseMoment, parseWindow, type Window } from "../core/window.ts";
+
+/*
+ * The shape of keyturn.yaml. Scalars arrive as the text that stands in the file, so that an account id keeps its zeros and
+ * `no` stays a word; each kind of text is read by the same function as the flag of that name.
+ */
+
+/** Marks text that editors should let stand as a number, too. */
+const NUMERIC = "x-numeric";
+
+interface Shown {
+  readonly description: string;
+  readonly pattern?: string;
+  readonly examples?: readonly string[];
+  readonly enum?: readonly string[];
+  readonly [NUMERIC]?: true;
+}
+
+/** Text that `read` understands. What it throws becomes a complaint about this place. */
+const text = <T>(read: (given: string) => T, shown: Shown) =>
+  z
+    .string()
+    .meta({ ...shown })
+    .transform((given, context): T => {
+      try {
+        return read(given);
+      } catch (error) {
+        if (!(error instanceof InvalidInput)) throw error;
+        context.addIssue({ code: "custom", message: error.message, params: { hint: error.hint } });
+        return z.NEVER;
+      }
+    });
+
+const duration = (description: string) =>
+  text(parseDuration, {
+    description: `${description} Such as 90d, 36h, 15s, or ISO 8601: P90D.`,
+    examples: ["90d", "36h", "15s"],
+    [NUMERIC]: true,
+  });
+
+const wholeNumber = (description: string, lowest: number, highest: number) =>
+  text(
+    (given) => {
+      const count = Number(given);
+      if (!/^\d+$/.test(given) || count < lowest || count > highest)
+        throw new InvalidInput(`"${given}" is not a whole number from ${lowest} to ${highest}`);
+      return count;
+    },
+    { description, pattern: "^[0-9]+$", [NUMERIC]: true },
+  );
+
+const percent = text(
+  (given) => {
+    const [, share] = /^(\d+(?:\.\d+)?)%?$/.exec(given) ?? [];
+    if (share === undefined || Number(share) > 100) throw new InvalidInput(`"${given}" is not a share from 0 to 100 %`);
+    return Number(share);
+  },
+  {
+    description: "Refuse a whole run, before its first change, where more than this share of the users would change.",
+    examples: ["20%"],
+    [NUMERIC]: true,
+  },
+);
+
+const account = text(
+  (given) => {
+    if (!/^\d{12}$/.test(given)) throw new InvalidInput(`"${given}" is not an account id`, "it has twelve digits");
+    return given;
+  },
+  {
+    description: "An AWS account id: twelve digits, zeros in front included.",
+    pattern: "^[0-9]{12}$",
+    [NUMERIC]: true,
+  },
+);
+
+const word = (description: string) =>
+  text(
+    (given) => {
+      if (given.trim() === "") throw new InvalidInput("this is empty");
+      return given;
+    },
+    { description },
+  );
+
+const oneOrMore = <T extends z.ZodType>(item: T) =>
+  z.union([item, z.array(item).min(1)]).transform((given): z.output<T>[] => (Array.isArray(given) ? given : [given]));
+
+const path = text(
+  (given) => {
+    if (!given.startsWith("/"))
+      throw new InvalidInput(`"${given}" is not an IAM path`, `it begins with a slash: /${given}`);
+    return given.endsWith("/") ? given : `${given}/`;
+  },
+  { description: "Users whose IAM path begins with this.", examples: ["/ci/"] },
+);
+
+const pattern = word("A pattern: * stands for any text, ? for one character; case is ignored.");
+
+const matchShape = {
+  path: oneOrMore(path).optional(),
+  name: oneOrMore(pattern).optional(),
+  tag: z.record(z.string(), oneOrMore(pattern)).optional(),
+};
+
+interface MatchGiven {
+  readonly path?: string[] | undefined;
+  readonly name?: string[] | undefined;
+  readonly tag?: Record<string, string[]> | undefined;
+}
+
+const toMatch = ({ path: paths, name, tag }: MatchGiven): Match => ({
+  path: paths ?? null,
+  name: name ?? null,
+  tag: tag === undefined ? null : new Map(Object.entries(tag)),
+});
+
+const saysWho = ({ path: paths, name, tag }: MatchGiven): boolean =>
+  paths !== undefined || name !== undefined || (tag !== undefined && Object.keys(tag).length > 0);
+
+const NOBODY = "say for whom: path, name or tag";
+
+const match = z.strictObject(matchShape).refine(saysWho, NOBODY).transform(toMatch);
+
+const deactivate = z
+  .union([
+    z.enum(["delivered", "superseded", "idle", "never"]),
+    z.strictObject({
+      when: z.literal("idle"),
+      for: duration("The old key must have been quiet for this long.").default(days(7)),
+      remindAfter: duration("From then on a user whose old key is still in use is reported.").default(days(14)),
+      atLatest: z
+        .union([z.literal("never"), duration("From then on the old key is deactivated although it is in use.")])
+        .default("never"),
+    }),
+    z.strictObject({
+      when: z.literal("superseded"),
+      remindAfter: duration("From then on a user whose old key is still in use is reported.").default(days(14)),
+    }),
+    z.strictObject({ when: z.literal("delivered") }),
+    z.strictObject({ after: duration("This long after the delivery of its successor.") }),
+  ])
+  .transform((given): DeactivateRule => {
+    if (typeof given === "string") {
+      if (given === "idle") return { when: "idle", for: days(7), remindAfter: days(14), atLatest: "never" };
+      return given === "superseded" ? { when: "superseded", remindAfter: days(14) } : { when: given };
+    }
+    return "after" in given ? { when: "after", after: given.after } : given;
+  })
+  .meta({ description: "When a predecessor is made Inactive." });
+
+const remove = z
+  .union([
+    z.enum(["never", "next-rotation"]),
+    z.strictObject({
+      after: duration("Since it was made Inactive; since the delivery where it never is."),
+      quiet: duration("An Active one must not have been used for this long.").default(milliseconds(0)),
+    }),
+    z.strictObject({
+      at: z.literal("next-rotation"),
+      overlap: duration("Both keys have stood side by side for at least this long.").default(days(1)),
+      quiet: duration("An Active one must not have been used for this long.").default(days(1)),
+    }),
+  ])
+  .transform((given): DeleteRule => {
+    if (given === "never") return { when: "never" };
+    if (given === "next-rotation") return { when: "next-rotation", overlap: days(1), quiet: days(1) };
+    return "at" in given
+      ? { when: "next-rotation", overlap: given.overlap, quiet: given.quiet }
+      : { when: "after", after: given.after, quiet: given.quiet };
+  })
+  .meta({ description: "When a predecessor is deleted." });
+
+const policyShape = z
+  .strictObject({
+    preset: z.enum(presetNames).meta({ description: "The policy to start from." }).optional(),
+    rotateAfter: duration("Age of a key at which a successor is made; 0 = on every run.").optional(),
+    maxAge: duration("Derive rotateAfter, so that no key is ever Active for longer than this.").optional(),
+    oldKey: z.strictObject({ deactivate: deactivate.optional(), delete: remove.optional() }).optional(),
+    usersWithoutKey: z.enum(["skip", "create"]).optional(),
+    unexplainedKeys: z.enum(["report", "delete-oldest", "deactivate-idle"]).optional(),
+    inactiveKeys: z
+      .union([
+        z.literal("report"),
+        z.strictObject({ deleteAfter: duration("This long after the latest sign of life.") }),
+      ])
+      .optional(),
+    unusedKeys: z.enum(["report", "deactivate", "rotate"]).optional(),
+    unusedAfter: duration("A key that nobody used for this long counts as unused.").optional(),
+    humans: z.enum(["exclude", "include"]).meta({ description: "Users with a console password." }).optional(),
+  })
+  .refine(({ rotateAfter, maxAge }) => rotateAfter === undefined || maxAge === undefined, {
+    message: "rotateAfter and maxAge say the same thing in two ways: give one of them",
+    path: ["maxAge"],
+  });
+
+const policy = z
+  .union([z.enum(presetNames), policyShape])
+  .transform((given): PolicyChange => {
+    if (typeof given === "string") return { preset: given };
+    const { oldKey, ...fields } = given;
+    return withoutUndefined({ ...fields, deactivate: oldKey?.deactivate, delete: oldKey?.delete });
+  })
+  .meta({ description: "A preset by its name, or a preset and what differs from it." });
+
+/** Optional fields that are not given are absent, rather than there and undefined. */
+const withoutUndefined = (fields: Readonly<Record<string, unknown>>): PolicyChange =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+const target = text((given) => parseTarget(given).text, {
+  description: "Where secrets are delivered: KIND:TARGET, with {user}, {path} and {account}.",
+  examples: ["secretsmanager:prod/{user}", "ssm:/keys/{user}", "file:./keys/{user}.json"],
+});
+
+const window = z
+  .union([
+    text((given): Window | null => (given === "any" ? null : parseWindow(given)), {
+      description: "Days, hours and a time zone in one line; any = at any time.",
+      examples: ["mon-fri 09:00-17:00 Europe/Berlin"],
+    }),
+    z
+      .strictObject({
+        notBefore: text(parseMoment, { description: "Nothing before this.", examples: ["2026-12-01"] }).optional(),
+        days: oneOrMore(text(parseDays, { description: "A day, or a range.", examples: ["mon-fri"] })).optional(),
+        hours: text(parseHours, { description: "Such as 22:00-04:00.", examples: ["09:00-17:00"] }).optional(),
+        timeZone: text(checkTimeZone, { description: "An IANA name.", examples: ["Europe/Berlin"] }).optional(),
+      })
+      .refine(({ hours, timeZone, days: on }) => timeZone !== undefined || (hours === undefined && on === undefined), {
+        message: "days and hours need a timeZone, such as Europe/Berlin or UTC",
+      })
+      .transform(({ notBefore = null, days: on = [], hours = null, timeZone = "UTC" }): Window => ({
+        notBefore,
+        days: on.flat(),
+        hours,
+        timeZone,
+      })),
+  ])
+  .meta({ description: "Successors are made and predecessors are switched off only inside." });
+
+const perUser = {
+  policy: policy.optional(),
+  deliver: oneOrMore(target).optional(),
+  window: window.optional(),
+};
+
+/** keyturn.yaml. What is not given is left to the flags, and to what keyturn does by itself. */
+export const configSchema = z
+  .strictObject({
+    version: z
+      .literal("1")
+      .meta({ [NUMERIC]: true, description: "Of this format." })
+      .optional(),
+    accounts: oneOrMore(account).optional(),
+    profile: word("Profile of the AWS configuration.").optional(),
+    region: word("Region of SSM and Secrets Manager.").optional(),
+    select: match.optional(),
+    escrow: word("Where a new secret waits until it is delivered: ssm, file or none.").optional(),
+    settle: duration("How long IAM takes to show a write to every reader.").optional(),
+    runEvery: duration("How often runs come, for maxAge.").optional(),
+    audit: word("Append every step to this file; none keeps no audit.").optional(),
+    limits: z
+      .strictObject({
+        maxRotations: wholeNumber("New keys in one run, oldest first; the rest is deferred.", 0, 100_000).optional(),
+        refuseAbove: percent.optional(),
+        failOn: z.enum(["failed", "blocked"]).optional(),
+      })
+      .optional(),
+    defaults: z.strictObject(perUser).optional(),
+    rules: z.array(z.strictObject({ match, ...perUser })).optional(),
+    exempt: z
+      .array(
+        z
+          .strictObject({ ...matchShape, reason: word("Why, for reports.") })
+          .refine(saysWho, NOBODY)
+          .transform(({ reason, ...who }) => ({ match: toMatch(who), reason })),
+      )
+      .optional(),
+  })
+  .meta({ title: "keyturn.yaml", description: "How keyturn rotates the access keys of this account." });
+
+export type ConfigGiven = z.output<typeof configSchema>;
+
+/** The published JSON Schema of keyturn.yaml, for editors. */
+export const jsonSchema = (id: string) => ({
+  $id: id,
+  ...z.toJSONSchema(configSchema, {
+    io: "input",
+    target: "draft-7",
+    override: ({ jsonSchema: part }) => {
+      if (part[NUMERIC] !== true) return;
+      delete part[NUMERIC];
+      if (part.const === undefined) part.type = ["string", "number"] as unknown as "string"; // the library's type lacks lists of types
+      else Object.assign(part, { enum: ["1", 1], const: undefined, type: undefined });
+    },
+  }),
+});

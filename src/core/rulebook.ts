@@ -1,0 +1,140 @@
+import type { Tags, User } from "./access-key.ts";
+import { InvalidInput } from "./invalid-input.ts";
+import { type Match, matches } from "./match.ts";
+import { planForMaxAge } from "./max-age.ts";
+import { checkPolicy, type Policy, preset, type PresetName } from "./policy.ts";
+import { type Duration, days } from "./time.ts";
+import type { Window } from "./window.ts";
+
+/** A policy as far as somebody spelled it out: a preset to start from, and what differs. */
+export interface PolicyChange extends Partial<Policy> {
+  readonly preset?: PresetName;
+  /** `rotateAfter` is derived from it; see {@link planForMaxAge}. */
+  readonly maxAge?: Duration;
+}
+
+/** One place that sets something: the flags, a rule of the configuration, its defaults. */
+export interface Layer {
+  /** Null = every user. */
+  readonly match: Match | null;
+  readonly policy: PolicyChange;
+  /** Targets as typed; they replace those of layers before. */
+  readonly deliver?: readonly string[];
+  /** Null = any time. */
+  readonly window?: Window | null;
+  /** Where each setting stands, by its name (`policy.rotateAfter`, `deliver`, `window`): `keyturn.yaml:12:5`, `--policy`. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+/** Users that nobody but a person touches. */
+export interface Exemption {
+  readonly match: Match;
+  readonly reason: string;
+  readonly origin: string;
+}
+
+/** What holds for whom. Layers are laid over each other in their order: the last one that sets something wins. */
+export interface Rulebook {
+  readonly layers: readonly Layer[];
+  readonly exemptions: readonly Exemption[];
+  /** How often runs come, for `maxAge`. */
+  readonly runEvery: Duration;
+}
+
+/** What holds for one user. */
+export interface UserSettings {
+  readonly policy: Policy;
+  readonly maxAge: Duration | null;
+  readonly deliver: readonly string[];
+  readonly window: Window | null;
+  /** Why nobody but a person may touch the user; null where it is not exempt. */
+  readonly exempt: string | null;
+  /** Where each setting comes from: as in {@link Layer}, or `preset NAME`, or `default`. */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+/** How often runs come, where nobody says. */
+export const USUAL_INTERVAL = days(1);
+
+/** A rulebook of flags alone. */
+export const rulebookOf = (...layers: readonly Layer[]): Rulebook => ({
+  layers,
+  exemptions: [],
+  runEvery: USUAL_INTERVAL,
+});
+
+/** Whether tags must be read to tell what holds for a user. */
+export const needsTags = ({ layers, exemptions }: Rulebook): boolean =>
+  [...layers, ...exemptions].some(({ match }) => match !== null && match.tag !== null);
+
+/** Every target that some user may be delivered to. */
+export const targetsOf = ({ layers }: Rulebook): readonly string[] => [
+  ...new Set(layers.flatMap((layer) => layer.deliver ?? [])),
+];
+
+/**
+ * What holds for this user. `tags` = null where they were not read: only where {@link needsTags} says that nothing asks for them.
+ * Throws {@link InvalidInput} where settings that met in this user contradict each other.
+ */
+export function settingsFor(rulebook: Rulebook, user: User, tags: Tags | null): UserSettings {
+  const fitting = rulebook.layers.filter(({ match }) => match === null || matches(match, user, tags));
+  const exemption = rulebook.exemptions.find(({ match }) => matches(match, user, tags));
+  const found = overlay(fitting, rulebook.runEvery, `of ${user.userName}`);
+  return {
+    ...found,
+    exempt: exemption === undefined ? null : exemption.reason,
+    origins: new Map([...found.origins, ["exempt", exemption === undefined ? "default" : exemption.origin]]),
+  };
+}
+
+/** What these layers say together, whoever the user. `whose` is for messages. Throws {@link InvalidInput}. */
+export function overlay(layers: readonly Layer[], runEvery: Duration, whose: string): Omit<UserSettings, "exempt"> {
+  const { policy, maxAge, origins } = overlayPolicies(layers);
+  const deliverer = layers.findLast((layer) => layer.deliver !== undefined);
+  const opener = layers.findLast((layer) => layer.window !== undefined);
+  origins.set("deliver", deliverer?.origins.get("deliver") ?? "default");
+  origins.set("window", opener?.origins.get("window") ?? "default");
+  return {
+    policy: nameIn(whose, () =>
+      checkPolicy(
+        maxAge === null ? policy : { ...policy, rotateAfter: planForMaxAge(maxAge, policy, runEvery).rotateAfter },
+      ),
+    ),
+    maxAge,
+    deliver: deliverer?.deliver ?? [],
+    window: opener?.window ?? null,
+    origins,
+  };
+}
+
+function overlayPolicies(layers: readonly Layer[]) {
+  let policy = preset("safe");
+  let maxAge: Duration | null = null;
+  let origins = originsOf("default", policy);
+  for (const { policy: change, origins: places } of layers) {
+    const { preset: name, maxAge: limit, ...fields } = change;
+    if (name !== undefined) {
+      policy = preset(name);
+      maxAge = null;
+      origins = originsOf(`preset ${name}, ${places.get("policy.preset") ?? "default"}`, policy);
+    }
+    policy = { ...policy, ...fields };
+    if (fields.rotateAfter !== undefined) maxAge = null;
+    if (limit !== undefined) maxAge = limit;
+    for (const field of Object.keys(fields)) origins.set(`policy.${field}`, places.get(`policy.${field}`) ?? "default");
+    if (limit !== undefined) origins.set("policy.rotateAfter", `${places.get("policy.maxAge") ?? "default"} (maxAge)`);
+  }
+  return { policy, maxAge, origins };
+}
+
+const originsOf = (origin: string, policy: Policy): Map<string, string> =>
+  new Map(Object.keys(policy).map((field) => [`policy.${field}`, origin]));
+
+function nameIn<T>(whose: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new InvalidInput(`the policy ${whose}: ${error.message}`, error.hint);
+  }
+}

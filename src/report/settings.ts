@@ -1,0 +1,84 @@
+import type { DeactivateRule, DeleteRule, Policy } from "../core/policy.ts";
+import type { UserSettings } from "../core/rulebook.ts";
+import { formatDuration, formatInstant } from "../core/time.ts";
+import { describeWindow, type Window } from "../core/window.ts";
+import { type Paint, table } from "./table.ts";
+
+/** One setting, its value as the configuration would say it, and where it comes from. */
+export interface SettingLine {
+  readonly name: string;
+  readonly value: string;
+  readonly from: string;
+}
+
+/** What holds for one user, setting by setting. */
+export function userLines({ policy, maxAge, deliver, window, exempt, origins }: UserSettings): readonly SettingLine[] {
+  const line = (name: string, value: string, origin = name): SettingLine => ({
+    name,
+    value,
+    from: origins.get(origin) ?? "default",
+  });
+  return [
+    line("policy.rotateAfter", formatDuration(policy.rotateAfter)),
+    ...(maxAge === null ? [] : [line("policy.maxAge", formatDuration(maxAge), "policy.rotateAfter")]),
+    line("policy.oldKey.deactivate", deactivateWords(policy.deactivate), "policy.deactivate"),
+    line("policy.oldKey.delete", deleteWords(policy.delete), "policy.delete"),
+    line("policy.usersWithoutKey", policy.usersWithoutKey),
+    line("policy.unexplainedKeys", policy.unexplainedKeys),
+    line("policy.inactiveKeys", inactiveWords(policy.inactiveKeys)),
+    line("policy.unusedKeys", policy.unusedKeys),
+    line("policy.unusedAfter", formatDuration(policy.unusedAfter)),
+    line("policy.humans", policy.humans),
+    line("deliver", deliver.length === 0 ? "nowhere" : deliver.join(", ")),
+    line("window", windowWords(window)),
+    line("exempt", exempt ?? "no"),
+  ];
+}
+
+/** The settings as a table. */
+export const settingsText = (lines: readonly SettingLine[], paint: Paint): string =>
+  table(
+    ["SETTING", "VALUE", "FROM"],
+    lines.map(({ name, value, from }) => [
+      { text: name },
+      { text: value, style: "bold" },
+      { text: from, style: "dim" },
+    ]),
+    paint,
+  );
+
+function deactivateWords(rule: DeactivateRule): string {
+  switch (rule.when) {
+    case "idle": {
+      const atLatest = rule.atLatest === "never" ? "never" : formatDuration(rule.atLatest);
+      return `{ when: idle, for: ${formatDuration(rule.for)}, remindAfter: ${formatDuration(rule.remindAfter)}, atLatest: ${atLatest} }`;
+    }
+    case "superseded":
+      return `{ when: superseded, remindAfter: ${formatDuration(rule.remindAfter)} }`;
+    case "after":
+      return `{ after: ${formatDuration(rule.after)} }`;
+    case "delivered":
+    case "never":
+      return rule.when;
+  }
+}
+
+function deleteWords(rule: DeleteRule): string {
+  switch (rule.when) {
+    case "after":
+      return `{ after: ${formatDuration(rule.after)}, quiet: ${formatDuration(rule.quiet)} }`;
+    case "next-rotation":
+      return `{ at: next-rotation, overlap: ${formatDuration(rule.overlap)}, quiet: ${formatDuration(rule.quiet)} }`;
+    case "never":
+      return "never";
+  }
+}
+
+const inactiveWords = (rule: Policy["inactiveKeys"]): string =>
+  rule === "report" ? rule : `{ deleteAfter: ${formatDuration(rule.deleteAfter)} }`;
+
+function windowWords(window: Window | null): string {
+  if (window === null) return "any";
+  const from = window.notBefore === null ? "" : `, not before ${formatInstant(window.notBefore)}`;
+  return `${describeWindow(window)}${from}`;
+}

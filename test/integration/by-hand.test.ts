@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { keyturn } from "../support/cli.ts";
+import { callerEnvironment, inProcess } from "../support/in-process.ts";
+import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+
+const DAY = 86_400;
+const HAND = ["--settle", "0s", "--audit", "none", "--yes"];
+const DELIVER = ["--deliver", "ssm:/keys/{user}"];
+
+describe.skipIf(motoMissing !== null)(
+  `what a person does to one user, against AWS's emulator ${motoMissing ?? ""}`,
+  () => {
+    let moto: Moto;
+    let ssm: SSMClient;
+    beforeAll(async () => {
+      moto = await startMoto();
+      for (const [name, value] of Object.entries(callerEnvironment(moto.url))) vi.stubEnv(name, value);
+      ssm = new SSMClient({});
+    });
+    afterAll(async () => {
+      vi.unstubAllEnvs();
+      await moto.stop();
+    });
+    beforeEach(() => moto.reset());
+
+    const go = (...args: string[]) => inProcess(...args, ...HAND);
+    const served = async () =>
+      JSON.parse(
+        (await ssm.send(new GetParameterCommand({ Name: "/keys/ci-bot", WithDecryption: true }))).Parameter?.Value ??
+          "{}",
+      ) as { AccessKeyId?: string; SecretAccessKey?: string };
+    const statuses = async () => (await moto.keys()).map((key) => key.status).join(" ");
+    const codeOf = (out: string) => (JSON.parse(out) as { users: { code: string }[] }).users[0]?.code;
+    const run = () => go("run", "--user", "ci-bot", ...DELIVER, "--policy", "threshold", "--format", "json");
+
+    it("hold and resume", async () => {
+      await moto.seed([{ name: "ci-bot", keys: [{ ageDays: 200, usedDaysAgo: 1 }] }]);
+      expect((await go("hold", "ci-bot", "--until", "14d")).out).toMatch(/^ci-bot is on hold until \d{4}-/);
+      expect(codeOf((await run()).out)).toBe("on-hold");
+      expect((await go("hold", "ci-bot")).out).toBe("ci-bot is on hold until somebody resumes it");
+      await moto.shift(30 * DAY);
+      expect(codeOf((await run()).out)).toBe("on-hold");
+      expect((await inProcess("status", "ci-bot")).out).toContain("keyturn resume ci-bot");
+      expect((await go("resume", "ci-bot")).out).toBe("ci-bot is not on hold any more");
+      expect((await go("resume", "ci-bot")).out).toBe("ci-bot was not on hold");
+      expect(codeOf((await run()).out)).toBe("due");
+      const past = await go("hold", "ci-bot", "--until", "2020-01-01");
+      expect([past.code, past.err]).toEqual([2, expect.stringContaining("is over already")]);
+      const odd = await go("hold", "ci-bot", "--until", "soon");
+      expect([odd.code, odd.err]).toEqual([2, expect.stringContaining('"soon" is not a duration')]);
+    });
+
+    it("rollback, where a destination remembers, and where none does", async () => {
+      const [old] = await moto.seed([{ name: "ci-bot", keys: [{ ageDays: 200, usedDaysAgo: 1 }] }]);
+      const secret = JSON.stringify({ AccessKeyId: old?.accessKeyId, SecretAccessKey: old?.secretAccessKey });
+      const adopted = await keyturn(["adopt", "ci-bot", ...DELIVER, "--stdin", ...HAND], {
+        endpoint: moto.url,
+        input: secret,
+      });
+      expect([adopted.code, adopted.stderr]).toEqual([0, ""]);
+      expect((await run()).code).toBe(0);
+      expect(await statuses()).toBe("Inactive Active");
+      const fresh = await served();
+      expect(fresh.AccessKeyId).not.toBe(old?.accessKeyId);
+      await moto.shift(3600);
+      const back = await go("rollback", "ci-bot", ...DELIVER, "--deliver", "stdout", "--format", "json");
+      expect(JSON.parse(back.out)).toMatchObject({
+        schema: "keyturn/rollback/v1",
+        result: "done",
+        accessKeyId: old?.accessKeyId,
+        destinations: [
+          { label: "ssm:/keys/ci-bot", result: "serves it again" },
+          { label: "stdout", result: "cannot be rolled back" },
+        ],
+      });
+      expect(back.code).toBe(1);
+      expect(await served()).toMatchObject({ AccessKeyId: old?.accessKeyId, SecretAccessKey: old?.secretAccessKey });
+      expect(await statuses()).toBe("Active Active");
+      await moto.shift(60 * DAY);
+      expect(codeOf((await run()).out)).toBe("on-hold");
+      expect(await statuses()).toBe("Active Active");
+    });
+
+    it("rollback of what cannot come back says what to do instead", async () => {
+      await moto.seed([{ name: "ci-bot", keys: [{ ageDays: 3 }] }]);
+      const { code, err } = await go("rollback", "ci-bot", ...DELIVER);
+      expect(code).toBe(2);
+      expect(err).toContain("nothing tells which key ci-bot had before");
+      expect(err).toContain("keyturn rotate makes a new one");
+    });
+
+    it("adopt, with the secret from standard input, which is shown nowhere", async () => {
+      const [old, second] = await moto.seed([
+        {
+          name: "ci-bot",
+          keys: [
+            { ageDays: 200, usedDaysAgo: 40 },
+            { ageDays: 20, usedDaysAgo: 1 },
+          ],
+        },
+      ]);
+      if (old === undefined || second === undefined) throw new Error("nothing seeded");
+      const hand = (input: string, ...more: string[]) =>
+        keyturn(["adopt", "ci-bot", ...DELIVER, "--stdin", ...HAND, ...more], { endpoint: moto.url, input });
+
+      const unclear = await hand(second.secretAccessKey);
+      expect([unclear.code, unclear.stderr]).toEqual([2, expect.stringContaining("name one with --key")]);
+      const { code, stdout, stderr } = await hand(
+        second.secretAccessKey,
+        "--key",
+        second.accessKeyId,
+        "--replaces",
+        old.accessKeyId,
+        "--verbose",
+      );
+      expect(code, stderr).toBe(0);
+      expect(`${stdout}${stderr}`).not.toContain(second.secretAccessKey);
+      expect(await served()).toMatchObject({
+        AccessKeyId: second.accessKeyId,
+        SecretAccessKey: second.secretAccessKey,
+      });
+      await moto.shift(10 * DAY);
+      await moto.use(second.accessKeyId);
+      const later = await go("run", "--user", "ci-bot", ...DELIVER, "--format", "json");
+      expect(codeOf(later.out)).toBe("superseded");
+      const { keys } = { keys: await moto.keys() };
+      expect(keys.find((key) => key.accessKeyId === old.accessKeyId)?.status).toBe("Inactive");
+    });
+  },
+);

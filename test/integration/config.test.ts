@@ -1,0 +1,179 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { temporaryFolder } from "../support/cli.ts";
+import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { callerEnvironment, inProcess as go } from "../support/in-process.ts";
+import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+
+const RECIPES = fileURLToPath(new URL("../../recipes/", import.meta.url));
+const OLD = [{ ageDays: 200, usedDaysAgo: 0.5 }];
+
+describe.skipIf(motoMissing !== null)(`the configuration, against AWS's emulator ${motoMissing ?? ""}`, () => {
+  let moto: Moto;
+  let proxy: FaultProxy;
+  let home: string;
+  beforeAll(async () => {
+    moto = await startMoto();
+    proxy = await startFaultProxy(moto.url);
+    for (const [name, value] of Object.entries(callerEnvironment(proxy.url))) vi.stubEnv(name, value);
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await proxy.stop();
+    await moto.stop();
+  });
+  beforeEach(async () => {
+    await moto.reset();
+    proxy.reset();
+    home = temporaryFolder();
+    mkdirSync(join(home, "keys"), { mode: 0o700 });
+  });
+
+  const write = (text: string) => {
+    const file = join(home, "keyturn.yaml");
+    writeFileSync(file, text.replaceAll("HOME", home), { mode: 0o600 });
+    return file;
+  };
+  const run = (file: string, ...more: string[]) =>
+    go("run", "--config", file, "--settle", "0s", "--audit", "none", "--yes", "--format", "json", ...more);
+  const outcomes = (out: string) =>
+    Object.fromEntries(
+      (JSON.parse(out) as { users: { userName: string; outcome: string; code: string }[] }).users.map(
+        ({ userName, outcome, code }) => [userName, `${outcome} ${code}`],
+      ),
+    );
+
+  it("says for each user what holds: rules by path, name and tag, exemptions, destinations, windows", async () => {
+    await moto.seed([
+      { name: "ci-bot", path: "/ci/", keys: OLD },
+      { name: "vendor-x", path: "/ci/", keys: OLD },
+      { name: "Break-Glass", path: "/ci/", keys: OLD },
+      { name: "payer", path: "/ci/", tags: { Team: "payments" }, keys: OLD },
+      { name: "keeper", path: "/ci/", tags: { "keyturn:keep": "true" }, keys: OLD },
+      { name: "elsewhere", path: "/web/", keys: OLD },
+    ]);
+    const file = write(`
+select: { path: /ci/ }
+defaults: { deliver: "file:HOME/keys/{user}.json" }
+rules:
+  - match: { name: vendor-* }
+    policy: { rotateAfter: 300d }
+  - match: { tag: { team: payments } }
+    window: { notBefore: 2100-01-01 }
+exempt:
+  - { name: break-glass*, reason: kept in the safe }
+  - { tag: { "keyturn:keep": "*" }, reason: its owner said so }
+`);
+    const { code, out } = await run(file);
+    expect(code).toBe(0);
+    expect(outcomes(out)).toEqual({
+      "ci-bot": "changed due",
+      "vendor-x": "settled young",
+      "Break-Glass": "left-alone exempt",
+      payer: "waiting outside-window",
+      keeper: "left-alone exempt",
+    });
+    expect(readdirSync(join(home, "keys"))).toEqual(["ci-bot.json"]);
+  });
+
+  it.each([
+    {
+      how: "denied",
+      status: 403,
+      error: "AccessDenied",
+      code: "blocked read-denied",
+    },
+    {
+      how: "failed",
+      status: 400,
+      error: "Oddity",
+      code: "failed read-failed",
+    },
+  ])(
+    "touches nobody where an exemption goes by tags that are $how",
+    { timeout: 90_000 },
+    async ({ status, error, code }) => {
+      await moto.seed([{ name: "ci-bot", keys: OLD }]);
+      const file = write(`
+defaults: { deliver: "file:HOME/keys/{user}.json" }
+exempt: [{ tag: { keep: "*" }, reason: x }]
+`);
+      proxy.before = ({ action }) =>
+        action === "iam:ListUserTags" ? { kind: "error", status, code: error } : { kind: "pass" };
+      const result = await run(file, "--all-users");
+      expect(outcomes(result.out)).toEqual({ "ci-bot": code });
+      expect(result.code).toBe(1);
+      expect((await moto.keys()).length).toBe(1);
+    },
+  );
+
+  it("gives way to flags, refuses other accounts, and names the line of a mistake", async () => {
+    await moto.seed([{ name: "ci-bot", path: "/ci/", keys: OLD }]);
+    const file = write(`
+accounts: [123456789012]
+defaults:
+  policy: { rotateAfter: 300d }
+  deliver: "file:HOME/nowhere/{user}.json"
+`);
+    expect(outcomes((await run(file, "--all-users")).out)).toEqual({ "ci-bot": "settled young" });
+    const typed = await run(file, "--all-users", "--rotate-after", "90d", "--deliver", `file:${home}/keys/{user}.json`);
+    expect(outcomes(typed.out)).toEqual({ "ci-bot": "changed due" });
+
+    const elsewhere = await run(file, "--all-users", "--account", "012345678901");
+    expect([elsewhere.code, elsewhere.err]).toEqual([
+      2,
+      expect.stringContaining("this is account 123456789012, and the settings are for 012345678901"),
+    ]);
+    const broken = await run(write("defaults:\n  policy: { rotateAfter: 90 }\n"), "--all-users");
+    expect(broken.code).toBe(2);
+    expect(broken.err).toContain(`keyturn.yaml:2:26: defaults.policy.rotateAfter: "90" is not a duration`);
+  });
+
+  it("shows what holds for a user, and where it comes from", async () => {
+    await moto.seed([{ name: "vendor-x", path: "/ci/", tags: { team: "pay" }, keys: OLD }]);
+    const file = write("rules:\n  - match: { tag: { team: pay } }\n    policy: { rotateAfter: 30d }\n");
+    const { code, out } = await go("config", "show", "vendor-x", "--config", file);
+    expect(code).toBe(0);
+    expect(out).toMatch(/policy\.rotateAfter +30d +\S*keyturn\.yaml:3:15/);
+  });
+
+  it("is refused by a plan that was made with another", async () => {
+    await moto.seed([{ name: "ci-bot", keys: OLD }]);
+    const text = 'defaults: { deliver: "file:HOME/keys/{user}.json" }\n';
+    const plan = join(home, "plan.json");
+    await go("plan", "--config", write(text), "--out", plan, "--all-users");
+    expect((await run(write(`# a comment\n${text}`), plan, "--all-users", "--dry-run")).code).toBe(0);
+    const other = await run(write(`${text}exempt: [{ name: x, reason: y }]\n`), plan, "--all-users");
+    expect([other.code, other.err]).toEqual([
+      2,
+      expect.stringContaining("was made with another policy, other destinations"),
+    ]);
+  });
+
+  it.each(readdirSync(RECIPES))("recipes/%s rotates and retires", async (name) => {
+    await moto.seed([
+      { name: "ci-bot", path: "/ci/", keys: OLD },
+      { name: "calm", path: "/ci/", keys: [{ ageDays: 3, usedDaysAgo: 0.1 }] },
+    ]);
+    const file = join(RECIPES, name);
+    expect((await go("config", "check", file)).code).toBe(0);
+    const first = await run(file, "--user", "ci-bot", "--user", "calm", "--refuse-above", "100");
+    expect(first.code, first.err).toBe(0);
+    const made = (await moto.keys())
+      .filter((key) => key.userName === "ci-bot")
+      .toSorted((a, b) => (a.createDate < b.createDate ? -1 : 1));
+    expect(made).toHaveLength(2);
+    const [, fresh] = made;
+    for (const day of [1, 4, 9, 17]) {
+      await moto.shift(day * 86_400);
+      expect(await moto.use(fresh?.accessKeyId ?? "")).toBe(true);
+    }
+    await moto.shift(18 * 86_400);
+    const later = await run(file, "--user", "ci-bot", "--refuse-above", "100");
+    expect(later.code, later.err).toBe(0);
+    const old = (await moto.keys()).find((key) => key.accessKeyId === made[0]?.accessKeyId);
+    expect(old?.status ?? "gone").toMatch(/Inactive|gone/);
+  });
+});
