@@ -24,20 +24,16 @@ export async function checkPermissions(
       findings.push(...judgeStatement(statement, answers));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
-      const why =
-        error.kind === "denied"
-          ? `${error.action} is denied`
-          : `${error.action} failed: ${error.code}: ${error.message}`;
-      return [
-        cannotSimulate(
-          why,
-          error.kind === "denied" ? `allow ${error.action} to this identity, for this check alone` : null,
-        ),
-        ...(await tryReads(iam, statements, user)),
-      ];
+      return [...findings, couldNotSimulate(error), ...(await tryReads(iam, statements, user))];
     }
   }
   return findings;
+}
+
+function couldNotSimulate({ kind, action, code, message }: CallError): CheckFinding {
+  return kind === "denied"
+    ? cannotSimulate(`${action} is denied`, `allow ${action} to this identity, for this check alone`)
+    : cannotSimulate(`${action} failed: ${code}: ${message}`, null);
 }
 
 const cannotSimulate = (why: string, fix: string | null): CheckFinding =>
