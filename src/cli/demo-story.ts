@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkSettings, rehearse, retire, type RunRules, type Session } from "../compose.ts";
+import { checkSettings, rehearse, retire, type RunRules, Session } from "../compose.ts";
 import { type AccessKeyId, accessKeyId, isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { rulebookOf } from "../core/rulebook.ts";
@@ -107,7 +107,15 @@ async function setUp(io: Io, seed: number, out: string): Promise<Stage> {
     profile: null,
     region: null,
   });
-  return { io, session: await rehearse(settings, account, clock, liveness), account, clock, liveness, company, folder };
+  return {
+    io,
+    session: new Session(await rehearse(settings, account, clock, liveness)),
+    account,
+    clock,
+    liveness,
+    company,
+    folder,
+  };
 }
 
 /** A folder that an earlier demo made is emptied; anybody else's is not touched. */

@@ -30,28 +30,26 @@ export function addDoctor(program: Command, io: Io, exit: (code: number) => void
     )
     .action(async (flags: Flags) => {
       const [
-        { checkSettings },
-        { checkSetup },
+        { checkSettings, checkSetup },
         { chooseSettings },
         { checkHost },
         { doctorDocument, doctorText },
         { version },
       ] = await Promise.all([
         import("../compose.ts"),
-        import("../compose/checkup.ts"),
         import("./settings.ts"),
         import("./check-host.ts"),
         import("../report/doctor.ts"),
         import("./version.ts"),
       ]);
       const { settings, config, accounts } = await chooseSettings(io, flags);
-      const select = config?.select ?? null;
-      const chosen =
+      const selected =
         flags.user.length > 0 || flags.path !== undefined || flags.tag.length > 0 || flags.allUsers === true;
-      const selectors = chosen || select !== null ? selectorsFrom(flags, select, false) : null;
-      const checked = await checkSettings(settings);
-      const { caller, region, at, findings: found } = await checkSetup(checked, selectors, accounts, io.print);
-      const findings = [...found, ...(await checkHost(flags.audit ?? config?.audit ?? undefined, LEAST_NODE))];
+      const select = config?.select ?? null;
+      const selectors = selected || select !== null ? selectorsFrom(flags, select, false) : null;
+      const setup = await checkSetup(await checkSettings(settings), accounts, selectors, io.print);
+      const { caller, region, at } = setup;
+      const findings = [...setup.findings, ...(await checkHost(flags.audit ?? config?.audit ?? undefined, LEAST_NODE))];
       const wrong = findings.some((each) => each.verdict === "wrong");
       exit(caller === null ? EXIT.usage : wrong ? EXIT.failed : EXIT.ok);
       const head = {

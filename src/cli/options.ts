@@ -46,17 +46,17 @@ const path = orComplain((text) => {
   return text.endsWith("/") ? text : `${text}/`;
 });
 
+const accountId = (text: string, before: readonly string[]): readonly string[] => {
+  if (!/^\d{12}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not an account id: it has twelve digits`);
+  return [...before, text];
+};
+
 /** A flag that collects; `read` = how one more value is taken in. */
 export const repeatable = <T>(
   flags: string,
   summary: string,
   read: (text: string, before: readonly T[]) => readonly T[],
 ) => new Option(flags, `${summary}; may be repeated`).argParser(read).default([], "none");
-
-const accountId = (text: string, before: readonly string[]): readonly string[] => {
-  if (!/^\d{12}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not an account id: it has twelve digits`);
-  return [...before, text];
-};
 
 const tag = (text: string, before: SelectorFlags["tag"]): SelectorFlags["tag"] => {
   const split = text.indexOf("=");

@@ -13,8 +13,8 @@ export async function readSecretly(io: Pick<Io, "isInteractive">, question: stri
   }
   const chunks: Buffer[] = [];
   let size = 0;
+  // Without an encoding, a stream gives buffers.
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    // without an encoding, streams give buffers
     size += chunk.length;
     if (size > LARGEST) throw new Exit(EXIT.usage, "standard input holds more than a key can be: nothing was changed");
     chunks.push(chunk);

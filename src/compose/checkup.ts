@@ -3,7 +3,6 @@ import { AwsClock } from "../aws/clock.ts";
 import { openIam } from "../aws/iam.ts";
 import { openSimulator } from "../aws/simulate.ts";
 import { credentialsEnd, whoAmI } from "../aws/sts.ts";
-import { type CheckedSettings, permissions, type Selectors } from "../compose.ts";
 import type { User } from "../core/access-key.ts";
 import { about, type CheckFinding, judgeClock, judgeSigner } from "../core/checkup.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
@@ -14,8 +13,10 @@ import type { Host, ParsedDestination } from "../destinations/kind.ts";
 import { asFinding } from "../engine/call-finding.ts";
 import { checkUp, type Opened } from "../engine/checkup.ts";
 import { PARALLEL_USERS } from "../engine/run.ts";
-import { selectUsers } from "../engine/select.ts";
+import { type Selectors, selectUsers } from "../engine/select.ts";
 import { type Caller, CallError, type Clock, type Iam } from "../ports.ts";
+import { permissions } from "./permissions.ts";
+import type { CheckedSettings } from "./settings.ts";
 
 /** What `doctor` found out with these settings. `caller` = null where AWS did not say whose the credentials are. */
 export interface Checkup {
@@ -31,8 +32,8 @@ export interface Checkup {
  */
 export async function checkSetup(
   settings: CheckedSettings,
-  selectors: Selectors | null,
   accounts: readonly string[] | null,
+  selectors: Selectors | null,
   print: Host["print"],
 ): Promise<Checkup> {
   const clock = new AwsClock();

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Match } from "../core/match.ts";
 import { type Exemption, type Layer, overlay, type Rulebook, USUAL_INTERVAL } from "../core/rulebook.ts";
-import { nearest } from "../core/suggest.ts";
+import { nearest } from "../core/nearest.ts";
 import type { Duration } from "../core/time.ts";
 import { type ConfigGiven, configSchema, jsonSchema } from "./schema.ts";
 
@@ -136,7 +136,7 @@ function complaintsOf(issue: Issue, before: Path): readonly Complaint[] {
     case "unrecognized_keys":
       return issue.keys.map((key) => {
         const known = knownKeys(path);
-        const near = nearest(key, known);
+        const [near = null] = nearest(key, known);
         return of(
           `there is no ${key} here`,
           near === null ? `there are: ${known.join(", ")}` : `did you mean ${near}?`,
@@ -148,7 +148,8 @@ function complaintsOf(issue: Issue, before: Path): readonly Complaint[] {
       return complaintsOfUnion(issue.errors, path) ?? [of(expected(issue))];
     case "invalid_value": {
       const values = issue.values.map(String);
-      const near = nearest(String(issue.input), values);
+      const given = String(issue.input);
+      const [near = null] = given.length < 3 ? [] : nearest(given, values);
       return [
         of(`"${shown(issue.input)}" is none of ${values.join(", ")}`, near === null ? null : `did you mean ${near}?`),
       ];

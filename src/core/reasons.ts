@@ -40,8 +40,8 @@ export const reasons = {
   "successor-unused": "Nobody but keyturn has used the new key since it was delivered.",
   "predecessor-in-use": "The old key is still used.",
   overlap: "The new key was delivered; the old one has its time to be replaced by consumers.",
-  retention: "The old key is Inactive and is kept for a while, so that it can be brought back.",
   "outside-window": "Something is due, but only inside the hours that the configuration allows.",
+  retention: "The old key is Inactive and is kept for a while, so that it can be brought back.",
   "inactive-not-ours": "A key was made Inactive by a person, not by keyturn. It is kept.",
 
   "record-unreadable": "The user's record is not one that this keyturn understands.",

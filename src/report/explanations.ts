@@ -354,6 +354,17 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
       "oldKey.delete.overlap",
     ],
   },
+  "outside-window": {
+    group: "waiting",
+    why: "Consumers notice when a new key is served or an old one is switched off, so that happens only while somebody is there to help: inside the window that the configuration or `--window` gives.",
+    next: "The first run after the moment that the report names does it. What nobody notices, such as deleting a key that is Inactive already, is done at any time.",
+    person: "Nothing: time does it. A person who names the user gets it now.",
+    commands: [
+      ["keyturn rotate USER --deliver KIND:TARGET", "makes and delivers a successor now, window or not"],
+      ["keyturn config show USER", "tells which window holds, and where it stands"],
+    ],
+    settings: ["window"],
+  },
   retention: {
     group: "waiting",
     why: "An Inactive key can be made Active again in a second, a deleted one never: so it is kept for a while in case somebody misses it.",
@@ -361,14 +372,6 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     person: "Nothing: time does it. If somebody misses the key, bring it back.",
     commands: [BRING_BACK, ["keyturn retire USER ID", "deletes the Inactive key now, after a question"]],
     settings: ["oldKey.delete", "oldKey.delete.after"],
-  },
-  "outside-window": {
-    group: "waiting",
-    why: "Steps that consumers notice (a new key is served, an Active one goes) happen in the hours in which somebody is there. What only tidies up does not wait.",
-    next: "The first run inside the window, from the moment that the report names, does it.",
-    person: "Nothing: time does it. What a person asks for by name is done at any hour.",
-    commands: [ROTATE],
-    settings: ["window"],
   },
   "inactive-not-ours": {
     group: "waiting",

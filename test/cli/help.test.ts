@@ -37,7 +37,7 @@ const examplesIn = (help: string): readonly (readonly string[])[] =>
   (/\nExamples:\n((?: {2}.*(?:\n|$))+)/.exec(help)?.[1] ?? "")
     .split("\n")
     .flatMap((line) => line.split("&&"))
-    .map((line) => line.replace(/ ([<>|]|>>) .*/, "").trim())
+    .map((line) => line.replace(/ (>|>>|<|\|) .*/, "").trim())
     .filter((line) => line !== "")
     .map((line) => line.split(/\s+/));
 

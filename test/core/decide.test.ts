@@ -4,9 +4,9 @@ import type { Action, Standing } from "../../src/core/decision.ts";
 import { known } from "../../src/core/observation.ts";
 import { type DeactivateRule, type DeleteRule, presets } from "../../src/core/policy.ts";
 import { type ReasonCode, reasons } from "../../src/core/reasons.ts";
-import { explanations } from "../../src/report/explanations.ts";
 import { days, hours, type Instant, instant, later, milliseconds, minutes, seconds } from "../../src/core/time.ts";
 import { parseWindow } from "../../src/core/window.ts";
+import { explanations } from "../../src/report/explanations.ts";
 import {
   ago,
   creating,

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { keyturn } from "../support/cli.ts";
-import { callerEnvironment, inProcess } from "../support/in-process.ts";
+import { typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const DAY = 86_400;
@@ -15,16 +15,18 @@ describe.skipIf(motoMissing !== null)(
     let ssm: SSMClient;
     beforeAll(async () => {
       moto = await startMoto();
-      for (const [name, value] of Object.entries(callerEnvironment(moto.url))) vi.stubEnv(name, value);
-      ssm = new SSMClient({});
+      ssm = new SSMClient({
+        endpoint: moto.url,
+        region: "eu-west-1",
+        credentials: { accessKeyId: "ASIATESTRUNNER000000", secretAccessKey: "test" },
+      });
     });
     afterAll(async () => {
-      vi.unstubAllEnvs();
       await moto.stop();
     });
     beforeEach(() => moto.reset());
 
-    const go = (...args: string[]) => inProcess(...args, ...HAND);
+    const go = (...args: string[]) => typed([...args, ...HAND], moto.url);
     const served = async () =>
       JSON.parse(
         (await ssm.send(new GetParameterCommand({ Name: "/keys/ci-bot", WithDecryption: true }))).Parameter?.Value ??
@@ -41,7 +43,7 @@ describe.skipIf(motoMissing !== null)(
       expect((await go("hold", "ci-bot")).out).toBe("ci-bot is on hold until somebody resumes it");
       await moto.shift(30 * DAY);
       expect(codeOf((await run()).out)).toBe("on-hold");
-      expect((await inProcess("status", "ci-bot")).out).toContain("keyturn resume ci-bot");
+      expect((await typed(["status", "ci-bot"], moto.url)).out).toContain("keyturn resume ci-bot");
       expect((await go("resume", "ci-bot")).out).toBe("ci-bot is not on hold any more");
       expect((await go("resume", "ci-bot")).out).toBe("ci-bot was not on hold");
       expect(codeOf((await run()).out)).toBe("due");

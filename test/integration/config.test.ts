@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { callerEnvironment, inProcess as go } from "../support/in-process.ts";
+import { typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const RECIPES = fileURLToPath(new URL("../../recipes/", import.meta.url));
@@ -17,10 +17,8 @@ describe.skipIf(motoMissing !== null)(`the configuration, against AWS's emulator
   beforeAll(async () => {
     moto = await startMoto();
     proxy = await startFaultProxy(moto.url);
-    for (const [name, value] of Object.entries(callerEnvironment(proxy.url))) vi.stubEnv(name, value);
   });
   afterAll(async () => {
-    vi.unstubAllEnvs();
     await proxy.stop();
     await moto.stop();
   });
@@ -31,6 +29,7 @@ describe.skipIf(motoMissing !== null)(`the configuration, against AWS's emulator
     mkdirSync(join(home, "keys"), { mode: 0o700 });
   });
 
+  const go = (...args: string[]) => typed(args, proxy.url);
   const write = (text: string) => {
     const file = join(home, "keyturn.yaml");
     writeFileSync(file, text.replaceAll("HOME", home), { mode: 0o600 });

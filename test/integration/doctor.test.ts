@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LEAST_NODE } from "../../src/cli/doctor.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { type Call, type Fault, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { inProcessAt } from "../support/in-process.ts";
+import { typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const CHANGES = /:(Create|Update|Delete|Tag|Untag|Put|Restore|Rotate)/;
@@ -74,7 +74,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
 
   /** Runs it, sees that it changes nothing, and answers with the findings that are not fine. */
   async function doctor(args: readonly string[], env: Readonly<Record<string, string | null>> = {}) {
-    const { code, out, err } = await inProcessAt(proxy.url, env, "doctor", ...args, "--format", "json");
+    const { code, out, err } = await typed(["doctor", ...args, "--format", "json"], proxy.url, env);
     expect(proxy.calls.map((each) => each.action).filter((action) => CHANGES.test(action))).toEqual([]);
     if (out === "") throw new Error(err);
     const { findings } = JSON.parse(out) as { findings: readonly Finding[] };
@@ -104,7 +104,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
       "ssm:/keys/ci-bot",
       "ssm:/keys/deploy",
     ]);
-    const { out } = await inProcessAt(proxy.url, {}, "doctor", ...CI);
+    const { out } = await typed(["doctor", ...CI], proxy.url);
     expect(out).toContain("fine       ssm:/keys/ci-bot, ssm:/keys/deploy: nothing is in the way of a delivery");
     expect(out).toContain("Nothing is wrong.");
   });
@@ -299,7 +299,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     });
 
     it("ends with 2 for a configuration with a mistake", async () => {
-      const { code, err } = await inProcessAt(proxy.url, {}, "doctor", ...configured("rotate: yes"));
+      const { code, err } = await typed(["doctor", ...configured("rotate: yes")], proxy.url);
       expect([code, err]).toEqual([2, expect.stringContaining("rotate")]);
     });
   });
@@ -362,7 +362,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     expect(wrong.map((each) => each.area)).toEqual(["credentials", "audit"]);
     expect(wrong[0]?.what).toContain(words);
     expect(findings.some((each) => each.subject.startsWith("Node.js"))).toBe(true);
-    expect((await inProcessAt(proxy.url, env, "doctor", ...CI)).out).toContain("AWS did not say whose");
+    expect((await typed(["doctor", ...CI], proxy.url, env)).out).toContain("AWS did not say whose");
   });
 
   it("warns of credentials that are about to end", async () => {
@@ -413,7 +413,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     [["--deliver", "s4:/x"], 'there is no destination "s4"'],
     [["--frobnicate"], "unknown option"],
   ])("ends with 2 for %j", async (args, words) => {
-    const { code, err } = await inProcessAt(proxy.url, {}, "doctor", ...args);
+    const { code, err } = await typed(["doctor", ...args], proxy.url);
     expect([code, err]).toEqual([2, expect.stringContaining(words)]);
   });
 });

@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/cli.ts";
-import { callerEnvironment, inProcess } from "../support/in-process.ts";
+import { typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const HOUR = 3600;
@@ -11,10 +11,8 @@ describe.skipIf(motoMissing !== null)(`a consumer who never switches ${motoMissi
   let moto: Moto;
   beforeAll(async () => {
     moto = await startMoto();
-    for (const [name, value] of Object.entries(callerEnvironment(moto.url))) vi.stubEnv(name, value);
   });
   afterAll(async () => {
-    vi.unstubAllEnvs();
     await moto.stop();
   });
 
@@ -28,18 +26,21 @@ describe.skipIf(motoMissing !== null)(`a consumer who never switches ${motoMissi
       const [old] = await moto.seed([{ name: "ci-bot", keys: [{ ageDays: 200, usedDaysAgo: 0.1 }] }]);
       if (old === undefined) throw new Error("nothing seeded");
       const run = () =>
-        inProcess(
-          "run",
-          "--all-users",
-          "--policy",
-          policy,
-          "--deliver",
-          `file:${keys}/{user}.json`,
-          "--settle",
-          "0s",
-          "--audit",
-          "none",
-          "--yes",
+        typed(
+          [
+            "run",
+            "--all-users",
+            "--policy",
+            policy,
+            "--deliver",
+            `file:${keys}/{user}.json`,
+            "--settle",
+            "0s",
+            "--audit",
+            "none",
+            "--yes",
+          ],
+          moto.url,
         );
       let last = "";
       for (let hour = 0; hour < 30 * 24; hour += 1) {

@@ -1,0 +1,100 @@
+import { openAccess } from "../aws/clients.ts";
+import { AwsClock } from "../aws/clock.ts";
+import { openIam } from "../aws/iam.ts";
+import { openVerifier, whoAmI } from "../aws/sts.ts";
+import type { User } from "../core/access-key.ts";
+import type { Host } from "../destinations/kind.ts";
+import { recordsInTags } from "../engine/tag-records.ts";
+import { openRunnerLock } from "../host/runner-lock.ts";
+import type { Caller, Clock, Destination, Escrow, Iam, Liveness, RecordStore, Verifier } from "../ports.ts";
+import type { SimulatedAccount } from "../simulation/account.ts";
+import type { VirtualClock } from "../simulation/virtual-clock.ts";
+import type { CheckedSettings, Settings } from "./settings.ts";
+
+/** Opens one user's destination; throws {@link InvalidInput} where the store cannot hold its name. */
+export type OpenDestination = (user: User) => Destination;
+
+/** A destination of some users, ready to be opened for each. */
+export interface OpenTarget {
+  /** Whom it is for: the users whose settings name it so. Absent = every user. */
+  readonly text?: string;
+  readonly open: OpenDestination;
+  readonly isStream: boolean;
+}
+
+/** What a session works with. Real or simulated: it cannot tell. */
+export interface Parts {
+  readonly caller: Caller;
+  readonly iam: Iam;
+  readonly records: RecordStore;
+  readonly verifier: Verifier;
+  readonly escrow: Escrow | null;
+  readonly clock: Clock;
+  readonly liveness: Liveness;
+  readonly destinations: readonly OpenTarget[];
+  readonly settings: Settings;
+}
+
+/** Finds the credentials, asks AWS whose they are, and gathers the parts. Throws {@link InvalidInput} without usable credentials. */
+export async function assemble(settings: CheckedSettings, print: Host["print"]): Promise<Parts> {
+  const clock = new AwsClock();
+  const access = await openAccess(settings.profile, settings.region, clock);
+  const caller = await whoAmI(access);
+  const host: Host = { access, caller, clock, print };
+  const iam = openIam(access);
+  return {
+    caller,
+    iam,
+    records: recordsInTags(iam),
+    verifier: openVerifier(access),
+    escrow: settings.parsedEscrow?.open(access, caller) ?? null,
+    clock,
+    liveness: openRunnerLock(),
+    destinations: settings.destinations.map(({ text, kind, parsed }) => ({
+      text,
+      open: parsed.open(host),
+      isStream: kind.isStream,
+    })),
+    settings,
+  };
+}
+
+/** As {@link assemble}, in an account that is simulated: destinations are real, and time stands still while they work. */
+export async function rehearse(
+  settings: CheckedSettings,
+  account: SimulatedAccount,
+  clock: VirtualClock,
+  liveness: Liveness,
+): Promise<Parts> {
+  const { caller } = account;
+  const access = await openAccess(null, "us-east-1", new AwsClock());
+  const host: Host = { access, caller, clock, print: nowhere };
+  const destinations = settings.destinations.map(({ text, kind, parsed }) => {
+    const open = parsed.open(host);
+    return { text, open: (user: User) => timeless(open(user), clock), isStream: kind.isStream };
+  });
+  return {
+    caller,
+    iam: account.iam,
+    records: recordsInTags(account.iam),
+    verifier: account.verifier,
+    escrow: null,
+    clock,
+    liveness,
+    destinations,
+    settings,
+  };
+}
+
+const nowhere: Host["print"] = () => Promise.resolve();
+
+/** The same destination, at whose work no simulated time goes by. */
+const timeless = (destination: Destination, clock: VirtualClock): Destination =>
+  new Proxy(destination, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function"
+        ? (...words: unknown[]) => clock.during(() => Promise.resolve(Reflect.apply(member, target, words)))
+        : member;
+    },
+  });

@@ -1,0 +1,88 @@
+import { InvalidInput } from "../core/invalid-input.ts";
+import { type Rulebook, targetsOf } from "../core/rulebook.ts";
+import { parseTarget } from "../core/target.ts";
+import type { Duration } from "../core/time.ts";
+import type { DestinationKind, ParsedDestination } from "../destinations/kind.ts";
+import type { EscrowKind, ParsedEscrow } from "../escrow/kind.ts";
+
+/** Every kind of destination. A new one is a file of its own and a line here. */
+const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>> = {
+  file: async () => (await import("../destinations/file.ts")).file,
+  secretsmanager: async () => (await import("../destinations/secretsmanager.ts")).secretsmanager,
+  ssm: async () => (await import("../destinations/ssm.ts")).ssm,
+  stdout: async () => (await import("../destinations/stdout.ts")).stdout,
+};
+
+/** Every kind of escrow. */
+const escrowKinds: Readonly<Record<string, () => Promise<EscrowKind>>> = {
+  file: async () => (await import("../escrow/file.ts")).file,
+  ssm: async () => (await import("../escrow/ssm.ts")).ssm,
+};
+
+/** What `--deliver` and `--escrow` can begin with: `ssm:`, or `stdout`, which has no target. Loads every kind of destination. */
+export async function targetWords(): Promise<{
+  readonly deliver: readonly string[];
+  readonly escrow: readonly string[];
+}> {
+  const kinds = await Promise.all(Object.values(destinationKinds).map((load) => load()));
+  return {
+    deliver: kinds.map(({ kind, isStream }) => (isStream ? kind : `${kind}:`)),
+    escrow: Object.keys(escrowKinds),
+  };
+}
+
+/** What the person or the config chose. */
+export interface Settings {
+  /** Policy, targets, windows and exemptions, user by user. */
+  readonly rulebook: Rulebook;
+  /** A target as typed; null = none. */
+  readonly escrow: string | null;
+  readonly settle: Duration;
+  /** A person asked for a rotation now, whatever the age. */
+  readonly asked: boolean;
+  readonly profile: string | null;
+  readonly region: string | null;
+}
+
+/** Settings that were checked as far as can be without any call. */
+export interface CheckedSettings extends Settings {
+  readonly destinations: readonly {
+    readonly text: string;
+    readonly kind: DestinationKind;
+    readonly parsed: ParsedDestination;
+  }[];
+  readonly parsedEscrow: ParsedEscrow | null;
+}
+
+/** Parses the targets, and refuses what could lose a secret. Throws {@link InvalidInput}. Sends nothing. */
+export async function checkSettings(settings: Settings): Promise<CheckedSettings> {
+  const destinations = await Promise.all(
+    targetsOf(settings.rulebook).map(async (text) => {
+      const target = parseTarget(text);
+      const kind = await find(destinationKinds, target.kind, "destination");
+      return { text, kind, parsed: kind.parse(target) };
+    }),
+  );
+  const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
+  const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
+  for (const { deliver = [] } of settings.rulebook.layers) {
+    const duplicate = deliver.find((text, index) => deliver.indexOf(text) !== index);
+    if (duplicate !== undefined) throw new InvalidInput(`${duplicate} is given twice`);
+    const together = destinations.filter(({ text }) => deliver.includes(text));
+    const lonely = together.find(({ kind }) => !kind.readable && !kind.isStream);
+    if (lonely !== undefined && parsedEscrow === null && !together.some(({ kind }) => kind.readable)) {
+      throw new InvalidInput(
+        `${lonely.text} cannot be read back, so a crash during its delivery would lose the secret`,
+        "add --escrow ssm, or --escrow file where all runs come from this host",
+      );
+    }
+  }
+  return { ...settings, destinations, parsedEscrow };
+}
+
+async function find<T>(kinds: Readonly<Record<string, () => Promise<T>>>, kind: string, what: string): Promise<T> {
+  const load = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (load === undefined)
+    throw new InvalidInput(`there is no ${what} "${kind}"`, `one of: ${Object.keys(kinds).join(", ")}`);
+  return load();
+}
