@@ -86,19 +86,21 @@ function contextFrom(conditions: Statement["conditions"]): ContextEntry[] {
 
 /** Answers about several resources hang below the action; about one they may stand alone. */
 function answersFrom(result: EvaluationResult): readonly SimulatedAnswer[] {
-  const of = (
-    resource: string | undefined,
-    decision: string | undefined,
-    missing: readonly string[] | undefined,
-  ): SimulatedAnswer => ({
-    action: result.EvalActionName ?? "",
-    resource: resource ?? "*",
-    decision: decision === "allowed" || decision === "explicitDeny" ? decision : "implicitDeny",
-    deniedByOrganization: result.OrganizationsDecisionDetail?.AllowedByOrganizations === false,
-    deniedByBoundary: result.PermissionsBoundaryDecisionDetail?.AllowedByPermissionsBoundary === false,
-    missingContext: missing ?? [],
-  });
-  const specific = result.ResourceSpecificResults ?? [];
-  if (specific.length === 0) return [of(result.EvalResourceName, result.EvalDecision, result.MissingContextValues)];
-  return specific.map((each) => of(each.EvalResourceName, each.EvalResourceDecision, each.MissingContextValues));
+  const { EvalActionName, OrganizationsDecisionDetail, ResourceSpecificResults = [] } = result;
+  const each =
+    ResourceSpecificResults.length > 0
+      ? ResourceSpecificResults
+      : [{ ...result, EvalResourceDecision: result.EvalDecision }];
+  return each.map(
+    ({ EvalResourceName, EvalResourceDecision, MissingContextValues, PermissionsBoundaryDecisionDetail }) => ({
+      action: EvalActionName ?? "",
+      resource: EvalResourceName ?? "*",
+      decision: EvalResourceDecision ?? "implicitDeny",
+      deniedByOrganization: OrganizationsDecisionDetail?.AllowedByOrganizations === false,
+      deniedByBoundary:
+        (PermissionsBoundaryDecisionDetail ?? result.PermissionsBoundaryDecisionDetail)
+          ?.AllowedByPermissionsBoundary === false,
+      missingContext: MissingContextValues ?? [],
+    }),
+  );
 }

@@ -8,6 +8,7 @@ export const checkAreas = [
   "credentials",
   "clock",
   "environment",
+  "settings",
   "permissions",
   "destinations",
   "escrow",

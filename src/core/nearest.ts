@@ -2,11 +2,28 @@
 export function nearest(typed: string, words: readonly string[]): readonly string[] {
   const text = typed.toLowerCase();
   return words
-    .map((word) => ({ word, away: text.length >= 3 && word.includes(text) ? 1 : distance(text, word) }))
-    .filter(({ word, away }) => away <= Math.max(2, Math.floor(word.length / 3)))
+    .map((word) => ({ word, away: howFar(text, word) }))
+    .filter(({ away }) => away < Infinity)
     .toSorted((a, b) => a.away - b.away)
     .slice(0, 3)
     .map(({ word }) => word);
+}
+
+/** Mistakes in the word as a whole, or one more than in that part of it that is most like what was typed. Too many are infinite. */
+function howFar(text: string, word: string): number {
+  const whole = distance(text, word);
+  const parts = partsOf(word).map((part) => ({ part, away: distance(text, part) }));
+  const within = parts.filter(({ part, away }) => part.length >= 3 && away <= Math.floor(part.length / 4));
+  const limit = Math.max(2, Math.floor(word.length / 3));
+  return Math.min(whole <= limit ? whole : Infinity, ...within.map(({ away }) => away + 1));
+}
+
+/** `in`, `in-use`, `use` of `in-use`. */
+function partsOf(word: string): readonly string[] {
+  const parts = word.split("-");
+  return parts.flatMap((_, from) =>
+    parts.slice(from).map((__, count) => parts.slice(from, from + count + 1).join("-")),
+  );
 }
 
 /** How many letters must be changed, left out, put in, or swapped with their neighbour to make one word of the other. */

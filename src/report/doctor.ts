@@ -7,7 +7,7 @@ import { plural } from "./words.ts";
 export interface CheckupHead {
   /** The version of keyturn. */
   readonly keyturn: string;
-  /** Null where there are no usable credentials. */
+  /** Null where AWS did not say whose the credentials are. */
   readonly account: string | null;
   readonly caller: string | null;
   readonly region: string | null;
@@ -28,7 +28,7 @@ const MOST_SUBJECTS = 3;
 export function doctorText(head: CheckupHead, findings: readonly CheckFinding[], paint: Paint): string {
   const whose =
     head.caller === null
-      ? "No account: no usable credentials"
+      ? "No account: AWS did not say whose the credentials are"
       : `Account ${head.account}, as ${head.caller}, ${head.region ?? "no region set"}`;
   const sections = checkAreas.flatMap((area) => {
     const own = findings.filter((each) => each.area === area);

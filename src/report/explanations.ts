@@ -12,18 +12,18 @@ export const groupTitles: Readonly<Record<ReasonGroup, string>> = {
   blocked: "A person has to do something",
 };
 
-/** What each setting decides. The names are those of the configuration. */
+/** What each setting that changes a decision says. The names are those of `keyturn.yaml`, those of a policy without `policy.` before them. */
 export const settingWords = {
   rotateAfter: "the age of a key at which a successor is made: `--rotate-after`, or `--max-age`, which derives it",
-  "oldKey.deactivate.when":
-    "what opens the gate of the old key: `idle`, `superseded`, `after`, `delivered` or `never`; `--policy` chooses",
+  "oldKey.deactivate":
+    "what opens the gate of the old key: `idle`, `superseded`, `delivered`, `never`, or a time after the delivery",
   "oldKey.deactivate.for":
     "with `idle`: how long the old key must have been quiet; IAM's lag of four hours comes on top",
   "oldKey.deactivate.remindAfter": "how long after the delivery a gate that stays shut blocks the user aloud",
   "oldKey.deactivate.atLatest":
     "with `idle`: how long after the delivery the old key is deactivated although it is used; `never` in every preset",
-  "oldKey.deactivate.after": "with `after`: how long after the delivery the old key is deactivated, used or not",
-  "oldKey.delete.when": "`after` a time, at the `next-rotation`, or `never`",
+  "oldKey.deactivate.after": "how long after the delivery the old key is deactivated, used or not",
+  "oldKey.delete": "when the old key is deleted: after a time, at the `next-rotation`, or `never`",
   "oldKey.delete.after":
     "how long the old key is kept Inactive (or, where it is never deactivated, kept after the delivery)",
   "oldKey.delete.overlap": "with `next-rotation`: how long both keys must have stood side by side",
@@ -33,11 +33,12 @@ export const settingWords = {
   inactiveKeys: "for keys that a person made Inactive: `report`, or delete them after a time without a sign of life",
   unusedKeys: "for due keys that nobody uses: `report`, `deactivate` or `rotate`",
   unusedAfter: "after how long without a use a key counts as unused",
-  window: "the days and hours in which consumers may be touched: `--window`, `--not-before`",
   humans: "`exclude` users with a console password, or `include` them",
+  exempt: "users that nobody but a person touches: `--exempt`, or a rule of the configuration with a reason",
+  window: "the days and hours in which keys are made and switched off: `--window`, `--not-before`",
 } as const satisfies Record<string, string>;
 
-/** A setting, as a path of names in the configuration. */
+/** A setting, as a path of field names. */
 export type SettingName = keyof typeof settingWords;
 
 /** What a reason code means in full. What is said in {@link reasons} is not repeated here. */
@@ -62,11 +63,15 @@ const RETIRE_OLD = [
   "keyturn retire USER ID",
   "switches the old key off all the same: whoever uses it is refused",
 ] as const;
+const BRING_BACK = [
+  "keyturn rollback USER --deliver KIND:TARGET",
+  "makes the old key Active and served again, and puts the user on hold",
+] as const;
 const DELETE_INACTIVE = ["keyturn retire USER ID", "deletes the Inactive key, after a question"] as const;
 const RECREATED =
   "A key that an intent of ours explains, that nobody used and whose secret is stored nowhere is of no use to anybody: its secret died with the run.";
 const GATES = [
-  "oldKey.deactivate.when",
+  "oldKey.deactivate",
   "oldKey.deactivate.for",
   "oldKey.deactivate.remindAfter",
   "oldKey.deactivate.atLatest",
@@ -119,11 +124,11 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
   },
   exempt: {
     group: "left-alone",
-    why: "Somebody declared that nobody but a person may touch this user.",
+    why: "Somebody declared, in the configuration or by a flag, that nobody but a person may touch this user.",
     next: "Nothing, as long as the exemption stands.",
     person: "Nothing is needed. Take the exemption away where its reason is gone.",
     commands: [STATUS],
-    settings: [],
+    settings: ["exempt"],
   },
   "bedrock-user": {
     group: "left-alone",
@@ -138,7 +143,11 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     why: "What a person did stands: a hold keeps every unattended step away, also after a rollback, so that the next run does not undo it.",
     next: "A hold with a date ends by itself on that date; one without stays until somebody ends it.",
     person: "End the hold when its reason is gone.",
-    commands: [["keyturn resume USER", "ends the hold; the next run goes on from what is there"], STATUS],
+    commands: [
+      ["keyturn resume USER", "ends the hold; the next run goes on with the user from where it stands"],
+      ["keyturn hold USER --until 14d", "lets the hold end by itself"],
+      STATUS,
+    ],
     settings: [],
   },
 
@@ -235,17 +244,17 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
   superseded: {
     group: "act",
     why: "The gate is open: the successor was delivered to every destination and proved to sign in, and the policy's condition is met.",
-    next: "This run deactivates the old key. It can be made Active again in the console until it is deleted.",
-    person: NOTHING,
-    commands: [],
-    settings: ["oldKey.deactivate.when", "oldKey.deactivate.for", "oldKey.deactivate.after", "oldKey.delete.after"],
+    next: "This run deactivates the old key. It can be brought back until it is deleted.",
+    person: "Nothing: the run does it. If somebody is refused who should not be, bring the old key back.",
+    commands: [BRING_BACK],
+    settings: ["oldKey.deactivate", "oldKey.deactivate.for", "oldKey.deactivate.after", "oldKey.delete.after"],
   },
   "at-latest": {
     group: "act",
     why: "The policy says that nobody may keep the old key for longer, and its users were told by every run since `remindAfter`.",
-    next: "This run deactivates the key. Whoever still uses it is refused, and can be helped by making it Active again in the console.",
+    next: "This run deactivates the key. Whoever still uses it is refused; the key can be brought back until it is deleted.",
     person: "Find the consumer, by the service and region that the report names, and let it read the new key.",
-    commands: [STATUS],
+    commands: [STATUS, BRING_BACK],
     settings: ["oldKey.deactivate.atLatest", "oldKey.deactivate.remindAfter"],
   },
   "retention-over": {
@@ -254,7 +263,7 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     next: "This run deletes it. That cannot be undone.",
     person: NOTHING,
     commands: [],
-    settings: ["oldKey.delete.when", "oldKey.delete.after"],
+    settings: ["oldKey.delete", "oldKey.delete.after"],
   },
   expired: {
     group: "act",
@@ -262,7 +271,7 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     next: "This run deletes it. That cannot be undone.",
     person: NOTHING,
     commands: [],
-    settings: ["oldKey.deactivate.when", "oldKey.delete.after", "oldKey.delete.quiet"],
+    settings: ["oldKey.deactivate", "oldKey.delete.after", "oldKey.delete.quiet"],
   },
   "makes-room": {
     group: "act",
@@ -270,7 +279,7 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     next: "This run deletes it and makes the next successor at once.",
     person: NOTHING,
     commands: [],
-    settings: ["oldKey.delete.when", "oldKey.delete.overlap", "oldKey.delete.quiet"],
+    settings: ["oldKey.delete", "oldKey.delete.overlap", "oldKey.delete.quiet"],
   },
   "oldest-unexplained": {
     group: "act",
@@ -286,7 +295,7 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     next: "This run deactivates it; a later one deletes it.",
     person: NOTHING,
     commands: [],
-    settings: ["unexplainedKeys", "oldKey.deactivate.when", "oldKey.deactivate.for"],
+    settings: ["unexplainedKeys", "oldKey.deactivate", "oldKey.deactivate.for"],
   },
   "unused-extra": {
     group: "act",
@@ -338,9 +347,9 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     person: "Nothing: time does it.",
     commands: [RETIRE_OLD],
     settings: [
-      "oldKey.deactivate.when",
+      "oldKey.deactivate",
       "oldKey.deactivate.after",
-      "oldKey.delete.when",
+      "oldKey.delete",
       "oldKey.delete.after",
       "oldKey.delete.overlap",
     ],
@@ -360,10 +369,9 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     group: "waiting",
     why: "An Inactive key can be made Active again in a second, a deleted one never: so it is kept for a while in case somebody misses it.",
     next: "The first run after the date that the report names deletes the key.",
-    person:
-      "Nothing: time does it. Whoever misses the key makes it Active again in the console: that is seen, and stands.",
-    commands: [["keyturn retire USER ID", "deletes the Inactive key now, after a question"]],
-    settings: ["oldKey.delete.when", "oldKey.delete.after"],
+    person: "Nothing: time does it. If somebody misses the key, bring it back.",
+    commands: [BRING_BACK, ["keyturn retire USER ID", "deletes the Inactive key now, after a question"]],
+    settings: ["oldKey.delete", "oldKey.delete.after"],
   },
   "inactive-not-ours": {
     group: "waiting",
@@ -414,7 +422,7 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
   "rolled-back": {
     group: "blocked",
     why: "What a person did stands, and a key that a destination serves is never deactivated: whoever wrote the old value back needs it.",
-    next: "It goes on when the destination serves the new key again, or when one of the two keys is gone.",
+    next: "It goes on when the destination serves the new key again, or when one of the two keys is gone. After `keyturn rollback` the user is on hold besides.",
     person:
       "If the old key is wanted back, retire the new one. If not, write the new value again, or ask for a fresh key once one of the two is gone.",
     commands: [["keyturn retire USER ID", "retires the new key; the old one stays in service"], ROTATE],
@@ -464,7 +472,7 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     commands: [
       STATUS,
       ["keyturn retire USER ID", "switches that key off; it can be made Active again until it is deleted"],
-      ["keyturn adopt USER", "tells keyturn how the keys that are there belong together"],
+      ["keyturn adopt USER --replaces ID --deliver KIND:TARGET", "records which key took the place of which"],
     ],
     settings: ["unexplainedKeys"],
   },

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import type { Io } from "../../src/cli/io.ts";
 import { main, wholeProgram } from "../../src/cli/program.ts";
+import { explanations } from "../../src/report/explanations.ts";
 
 const silent: Io = {
   out: () => undefined,
@@ -85,6 +86,17 @@ async function parses(words: readonly string[]): Promise<string> {
     return error instanceof Error ? error.message : "no";
   }
 }
+
+it("what the explanations of reasons say to type can be typed", async () => {
+  const typed = Object.values(explanations).flatMap((each) => each.commands.map(([command]) => command.split(/\s+/)));
+  const names = commands.map(([path]) => path.join(" "));
+  expect(typed.length).toBeGreaterThan(30);
+  for (const [program, ...words] of typed) {
+    const name = words[0] ?? "";
+    expect([program, names.includes(name)]).toEqual(["keyturn", true]);
+    expect([...words, await parses(words)]).toEqual([...words, "yes"]);
+  }
+});
 
 it("an example with a mistake would be found", async () => {
   expect(await parses(["run", "--all-userz"])).toContain("--all-userz");

@@ -11,6 +11,9 @@ describe("the words that somebody may have meant", () => {
     ["DUE", ["due"]],
     ["in-use", ["predecessor-in-use"]],
     ["rolledback", ["rolled-back"]],
+    ["predecesor", ["predecessor-in-use"]],
+    ["slott", ["no-free-slot"]],
+    ["az", []],
     ["xyzzy-nothing-like-it", []],
   ])("%s: %j", (typed, meant) => {
     expect(nearest(typed, codes).slice(0, meant.length === 0 ? 3 : 1)).toEqual(meant);

@@ -76,6 +76,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
   async function doctor(args: readonly string[], env: Readonly<Record<string, string | null>> = {}) {
     const { code, out, err } = await typed(["doctor", ...args, "--format", "json"], proxy.url, env);
     expect(proxy.calls.map((each) => each.action).filter((action) => CHANGES.test(action))).toEqual([]);
+    if (out === "") throw new Error(err);
     const { findings } = JSON.parse(out) as { findings: readonly Finding[] };
     const odd = findings.filter((each) => each.verdict !== "fine" && each.subject !== "AWS_ENDPOINT_URL");
     return { code, err, findings, odd, wrong: odd.filter((each) => each.verdict === "wrong") };
@@ -242,6 +243,77 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     for (const each of wrong) expect([each.area, each.what]).toEqual(["destinations", expect.stringContaining(words)]);
   });
 
+  describe("with a configuration", () => {
+    const configured = (text: string): readonly string[] => {
+      const file = join(temporaryFolder(), "keyturn.yaml");
+      writeFileSync(file, text, { mode: 0o600 });
+      return ["--config", file];
+    };
+
+    it("checks each user's own targets, and leaves exempt users alone", async () => {
+      await moto.seed([
+        { name: "payer", path: "/ci/", tags: { team: "money" } },
+        {
+          name: "spare",
+          path: "/ci/",
+          tags: Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`t${at}`, ""])),
+        },
+      ]);
+      const { code, wrong, findings } = await doctor(
+        configured(
+          "select: { path: /ci/ }\ndefaults: { deliver: 'ssm:/keys/{user}' }\nrules: [{ match: { tag: { team: money } }, deliver: 'file:/no/such/folder/{user}' }]\nexempt: [{ name: spare, reason: it is spare }]",
+        ),
+      );
+      expect([code, wrong.map((each) => each.subject)]).toEqual([1, ["file:/no/such/folder/payer"]]);
+      expect(findings.filter((each) => each.area === "destinations" && each.verdict === "fine")).toMatchObject([
+        { subject: "ssm:/keys/ci-bot" },
+        { subject: "ssm:/keys/deploy" },
+      ]);
+      expect(findings.find((each) => each.area === "settings")).toMatchObject({ subject: "spare", verdict: "fine" });
+    });
+
+    it("does not guess what holds for a user whose tags it cannot read", async () => {
+      faults = { "iam:ListUserTags": DENIED };
+      const { odd, findings } = await doctor([
+        "--user",
+        "ci-bot",
+        ...configured("rules: [{ match: { tag: { team: money } }, deliver: 'ssm:/keys/{user}' }]"),
+      ]);
+      expect(odd.map((each) => `${each.area} ${each.verdict}`)).toEqual(["tags unchecked", "settings unchecked"]);
+      expect(findings.some((each) => each.area === "destinations")).toBe(false);
+    });
+
+    it("finds the wrong account, settings that contradict each other, and an audit that cannot be written", async () => {
+      const other = await doctor(configured('accounts: "111122223333"\naudit: /no/such/folder/audit.jsonl'));
+      expect([other.code, other.wrong.map((each) => each.area)]).toEqual([1, ["credentials", "audit"]]);
+      expect(other.wrong[0]?.what).toContain("111122223333");
+
+      const clash = await doctor([
+        "--user",
+        "ci-bot",
+        ...configured(
+          "rules: [{ match: { path: /ci/ }, policy: { oldKey: { deactivate: never } } }, { match: { name: ci-* }, policy: { oldKey: { delete: { after: 1m } } } }]",
+        ),
+      ]);
+      expect([clash.code, clash.wrong]).toMatchObject([1, [{ area: "settings", subject: "ci-bot" }]]);
+    });
+
+    it("ends with 2 for a configuration with a mistake", async () => {
+      const { code, err } = await typed(["doctor", ...configured("rotate: yes")], proxy.url);
+      expect([code, err]).toEqual([2, expect.stringContaining("rotate")]);
+    });
+  });
+
+  it("goes on where a target cannot be for one of the users", async () => {
+    await moto.seed([
+      { name: "aws-batch", path: "/odd/" },
+      { name: "fine", path: "/odd/" },
+    ]);
+    const { code, wrong, findings } = await doctor(["--path", "/odd/", "--deliver", "ssm:/{user}"]);
+    expect([code, wrong]).toMatchObject([1, [{ area: "destinations", what: expect.stringContaining("AWS's own") }]]);
+    expect(findings.some((each) => each.subject === "ssm:/fine" && each.verdict === "fine")).toBe(true);
+  });
+
   it("checks targets in general where nobody was selected, and says what that leaves out", async () => {
     const { code, wrong, odd } = await doctor(["--deliver", `file:${temporaryFolder()}/none/{user}.json`]);
     expect([code, wrong.map((each) => each.subject)]).toEqual([
@@ -290,7 +362,7 @@ describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () 
     expect(wrong.map((each) => each.area)).toEqual(["credentials", "audit"]);
     expect(wrong[0]?.what).toContain(words);
     expect(findings.some((each) => each.subject.startsWith("Node.js"))).toBe(true);
-    expect((await typed(["doctor", ...CI], proxy.url, env)).out).toContain("no usable credentials");
+    expect((await typed(["doctor", ...CI], proxy.url, env)).out).toContain("AWS did not say whose");
   });
 
   it("warns of credentials that are about to end", async () => {

@@ -4,17 +4,14 @@ import { childrenOf, type CompletionModel, type CompletionValues, quoted, values
 export function powershellScript(model: CompletionModel): string {
   const flags = model.commands.map(
     (each) =>
-      `    ${text(each.path)} = @(${each.flags
-        .flatMap((flag) => flag.names.map((name) => pair(name, flag.summary)))
-        .join(", ")})`,
+      `    ${text(each.path)} = ${list(each.flags.flatMap((flag) => flag.names.map((name) => [name, flag.summary])))}`,
   );
   const after = valuesAfterFlags(model).map(
-    ({ path, name, values }) => `    ${text(`${path} ${name}`.trim())} = ${list(values)}`,
+    ({ path, name, values }) => `    ${text(`${path} ${name}`.trim())} = ${plain(values)}`,
   );
   const words = model.commands.map(({ path, values }) => {
-    const children = childrenOf(model, path);
-    const offered = children.map(({ name, summary }) => pair(name, summary)).join(", ");
-    return `    ${text(path)} = ${children.length > 0 ? `@(${offered})` : list(values ?? "anything")}`;
+    const children = childrenOf(model, path).map(({ name, summary }) => [name, summary] as const);
+    return `    ${text(path)} = ${children.length > 0 ? list(children) : plain(values ?? "anything")}`;
   });
   return `# PowerShell completion for keyturn, made by: keyturn completion powershell
 Register-ArgumentCompleter -Native -CommandName keyturn -ScriptBlock {
@@ -41,16 +38,18 @@ ${words.join("\n")}
   $found = if ($after.ContainsKey($flag)) { $after[$flag] }
     elseif ($wordToComplete.StartsWith('-')) { $flags[$at] }
     else { $words[$at] }
-  $found | Where-Object { $_[0].StartsWith($wordToComplete) } | ForEach-Object {
-    [System.Management.Automation.CompletionResult]::new($_[0], $_[0], 'ParameterValue', $_[1])
+  if ($null -eq $found) { return }
+  $found.GetEnumerator() | Where-Object { $_.Key.StartsWith($wordToComplete) } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_.Key, $_.Key, 'ParameterValue', $_.Value)
   }
 }`;
 }
 
 const text = (word: string): string => quoted(word, "''");
 
-/** A word and what is said about it. The comma in front keeps PowerShell from making one list of a list of one pair. */
-const pair = (word: string, summary: string): string => `,@(${text(word)}, ${text(summary === "" ? word : summary)})`;
+/** Words with what is said about each; a word of which nothing is said stands for itself, for PowerShell takes no empty text. */
+const list = (pairs: readonly (readonly [word: string, summary: string])[]): string =>
+  `[ordered]@{ ${pairs.map(([word, summary]) => `${text(word)} = ${text(summary === "" ? word : summary)}`).join("; ")} }`;
 
-const list = (values: CompletionValues): string =>
-  typeof values === "string" ? "@()" : `@(${values.map((each) => pair(each, "")).join(", ")})`;
+const plain = (values: CompletionValues): string =>
+  list(typeof values === "string" ? [] : values.map((each) => [each, ""]));
