@@ -3,9 +3,9 @@ import { Session } from "./compose/session.ts";
 import type { CheckedSettings } from "./compose/settings.ts";
 import type { Host } from "./destinations/kind.ts";
 
-export { type Checkup, checkSetup } from "./compose/checkup.ts";
-export { findOwnProfile, type OwnProfile } from "./compose/own-profile.ts";
-export { assemble, type OpenDestination, type OpenTarget, type Parts, rehearse } from "./compose/parts.ts";
+export { checkSetup } from "./compose/checkup.ts";
+export { findOwnProfile } from "./compose/own-profile.ts";
+export { assemble, type OpenDestination, type Parts, rehearse } from "./compose/parts.ts";
 export { permissions } from "./compose/permissions.ts";
 export { Session } from "./compose/session.ts";
 export { type CheckedSettings, checkSettings, type Settings, targetWords } from "./compose/settings.ts";

@@ -1,5 +1,5 @@
 import type { Statement } from "../core/permissions.ts";
-import { overlay } from "../core/rulebook.ts";
+import { combinations, overlay } from "../core/rulebook.ts";
 import { enginePermissions } from "../engine/permissions.ts";
 import type { Caller } from "../ports.ts";
 import type { CheckedSettings } from "./settings.ts";
@@ -11,11 +11,10 @@ export function permissions(
   region: string,
   paths: readonly string[],
 ): readonly Statement[] {
-  const { layers, runEvery } = settings.rulebook;
-  const policies = [null, ...layers.filter(({ match }) => match !== null)].map((one) => {
-    const together = layers.filter((each) => each.match === null || each === one);
-    return overlay(together, runEvery, "of these settings").policy;
-  });
+  const { rulebook } = settings;
+  const policies = combinations(rulebook).map(
+    (together) => overlay(together, rulebook.runEvery, "of these settings").policy,
+  );
   return [
     ...enginePermissions(caller, policies, paths),
     ...settings.destinations.flatMap(({ parsed }) => parsed.permissions(caller, region)),

@@ -1,5 +1,5 @@
 import { InvalidInput } from "../core/invalid-input.ts";
-import { type Rulebook, targetsOf } from "../core/rulebook.ts";
+import { combinations, overlay, type Rulebook, targetsOf } from "../core/rulebook.ts";
 import { parseTarget } from "../core/target.ts";
 import type { Duration } from "../core/time.ts";
 import type { DestinationKind, ParsedDestination } from "../destinations/kind.ts";
@@ -55,8 +55,10 @@ export interface CheckedSettings extends Settings {
   readonly parsedEscrow: ParsedEscrow | null;
 }
 
-/** Parses the targets, and refuses what could lose a secret. Throws {@link InvalidInput}. Sends nothing. */
+/** Parses the targets, and refuses what contradicts itself or could lose a secret. Throws {@link InvalidInput}. Sends nothing. */
 export async function checkSettings(settings: Settings): Promise<CheckedSettings> {
+  for (const together of combinations(settings.rulebook))
+    overlay(together, settings.rulebook.runEvery, "of these settings");
   const destinations = await Promise.all(
     targetsOf(settings.rulebook).map(async (text) => {
       const target = parseTarget(text);

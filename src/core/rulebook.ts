@@ -78,6 +78,12 @@ export const targetsOf = ({ layers }: Rulebook): readonly string[] => [
   ...new Set(layers.flatMap(({ deliver = [], besides = [] }) => [...deliver, ...besides])),
 ];
 
+/** What may meet in a user: the layers for everybody, alone and with each other layer. */
+export const combinations = ({ layers }: Rulebook): readonly (readonly Layer[])[] =>
+  [null, ...layers.filter(({ match }) => match !== null)].map((one) =>
+    layers.filter((each) => each.match === null || each === one),
+  );
+
 /**
  * What holds for this user. `tags` = null where they were not read: only where {@link needsTags} says that nothing asks for them.
  * Throws {@link InvalidInput} where settings that met in this user contradict each other.

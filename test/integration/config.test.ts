@@ -117,8 +117,15 @@ defaults:
   deliver: "file:HOME/nowhere/{user}.json"
 `);
     expect(outcomes((await run(file, "--all-users")).out)).toEqual({ "ci-bot": "settled young" });
-    const typed = await run(file, "--all-users", "--rotate-after", "90d", "--deliver", `file:${home}/keys/{user}.json`);
-    expect(outcomes(typed.out)).toEqual({ "ci-bot": "changed due" });
+    const overridden = await run(
+      file,
+      "--all-users",
+      "--rotate-after",
+      "90d",
+      "--deliver",
+      `file:${home}/keys/{user}.json`,
+    );
+    expect(outcomes(overridden.out)).toEqual({ "ci-bot": "changed due" });
 
     const elsewhere = await run(file, "--all-users", "--account", "012345678901");
     expect([elsewhere.code, elsewhere.err]).toEqual([
