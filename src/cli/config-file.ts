@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { type Config, readConfig } from "../config/load.ts";
+import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Io } from "./io.ts";
 
@@ -21,12 +21,13 @@ export async function findConfig(io: Pick<Io, "err">, wanted: string | undefined
   return loadConfig(usual);
 }
 
-/** Reads one file. Throws {@link InvalidInput}. */
+/** Reads one file. Throws {@link InvalidInput}. YAML and schema are loaded only where there is a file to read. */
 export async function loadConfig(file: string): Promise<Config> {
   try {
     const { mode } = await stat(file);
     if (process.platform !== "win32" && (mode & 0o002) !== 0)
       throw new InvalidInput(`${file} can be written by everybody, and says where secrets go`, `chmod o-w ${file}`);
+    const { readConfig } = await import("../config/load.ts");
     return readConfig(await readFile(file, "utf8"), file);
   } catch (error) {
     if (!(error instanceof Error && "code" in error)) throw error;

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { alarms, type Chosen, type Finding, type Limits, type RunRules, type Selectors } from "../compose.ts";
-import { readPlan } from "../config/plan-file.ts";
+import type { PlanExpectations } from "../config/plan-file.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { UserReport } from "../core/result.ts";
 import { document } from "../report/document.ts";
@@ -63,7 +63,7 @@ async function limitsFrom({ session }: Invocation, flags: RunFlags): Promise<Lim
     settings: session.fingerprint,
     now: session.clock.now(),
   };
-  const planned = flags.plan === null ? null : readPlan(await readPlanFile(flags.plan), flags.plan, expected);
+  const planned = flags.plan === null ? null : await readPlanFile(flags.plan, expected);
   return {
     maxRotations: flags.maxRotations,
     refuseAbovePercent: flags.refuseAbove,
@@ -72,7 +72,12 @@ async function limitsFrom({ session }: Invocation, flags: RunFlags): Promise<Lim
   };
 }
 
-async function readPlanFile(file: string): Promise<string> {
+async function readPlanFile(file: string, expected: PlanExpectations): Promise<Limits["planned"]> {
+  const [{ readPlan }, text] = await Promise.all([import("../config/plan-file.ts"), readText(file)]);
+  return readPlan(text, file, expected);
+}
+
+async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
