@@ -7,7 +7,7 @@ import { seconds } from "../core/time.ts";
 import { CallError, type Journal } from "../ports.ts";
 import { commandLine } from "../report/words.ts";
 import type { Io } from "./io.ts";
-import type { SettingFlags } from "./options.ts";
+import { flagsToRepeat, type SettingFlags } from "./options.ts";
 import { begin, type Invocation } from "./session.ts";
 import { chooseSettings } from "./settings.ts";
 
@@ -27,7 +27,10 @@ export async function beginSelf(io: Io, flags: SettingFlags, users: readonly str
   const named = targetsOf(rulebook).find((each) => each === target || each.startsWith(`${target}?`));
   const own = { match: null, policy: {}, besides: named === undefined ? [target] : [], origins: new Map() };
   const settings = { ...chosen.settings, rulebook: { ...rulebook, layers: [...rulebook.layers, own] } };
-  const invocation = await begin(io, { ...flags, profile }, true, { ...chosen, settings });
+  const begun = await begin(io, { ...flags, profile }, true, { ...chosen, settings });
+  // The configuration names other targets of the user; a target that is typed would take their place.
+  const deliver = chosen.config === null && named === undefined ? [target, ...flags.deliver] : flags.deliver;
+  const invocation = { ...begun, flags: flagsToRepeat({ ...flags, profile, deliver }) };
   const { caller } = invocation.session;
   if (caller.userName === null || caller.accessKeyId === null)
     throw new InvalidInput(

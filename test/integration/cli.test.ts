@@ -14,6 +14,7 @@ import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type CliOptions, type CliResult, keyturn, temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { keyturnHere } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const CHANGES = /CreateAccessKey|UpdateAccessKey|DeleteAccessKey|TagUser|Put|CreateSecret|UpdateSecret|DeleteParameter/;
@@ -30,7 +31,7 @@ describe("the command line without AWS", () => {
   it.each(["scan", "plan", "run", "rotate", "retire", "status", "policy", "demo"])(
     "has help for %s, with examples",
     async (name) => {
-      const { code, stdout } = await keyturn([name, "--help"]);
+      const { code, stdout } = await keyturnHere([name, "--help"]);
       expect(code).toBe(0);
       expect(stdout).toContain("Examples:");
       expect(stdout).toContain(`keyturn ${name === "scan" ? "" : name}`.trim());
@@ -69,7 +70,7 @@ describe("the command line without AWS", () => {
     [["retire", "ci-bot", "nonsense"], '"nonsense" is not an access key id', "AKIAIOSFODNN7EXAMPLE"],
     [["audit", "verify", "missing.jsonl"], "the audit missing.jsonl cannot be read (ENOENT)", ""],
   ])("refuses %j with exit 2, the place, and a next step", async (args, message, hint) => {
-    const { code, stdout, stderr } = await keyturn(args);
+    const { code, stdout, stderr } = await keyturnHere(args);
     expect(stderr).toContain(message);
     expect(stderr).toContain(hint);
     expect([code, stdout]).toEqual([2, ""]);
@@ -114,8 +115,13 @@ describe.skipIf(motoMissing !== null)(`the command line against AWS's emulator $
     await moto.stop();
   });
 
+  /** In a process of its own where the options ask for what only that has, else in this one. */
   const go = (args: readonly string[], options: CliOptions = {}) =>
-    keyturn(args, { endpoint: proxy.url, cwd: home, ...options });
+    (Object.keys(options).some((name) => name !== "env") ? keyturn : keyturnHere)(args, {
+      endpoint: proxy.url,
+      cwd: home,
+      ...options,
+    });
   const seedOne = (ageDays = 200) => moto.seed([{ name: "ci-bot", path: "/ci/", keys: [{ ageDays, usedDaysAgo: 1 }] }]);
   const RUN = ["run", "--all-users", "--yes", "--settle", "0s"];
   const changes = () => Object.keys(proxy.counts()).filter((action) => CHANGES.test(action));
@@ -521,7 +527,9 @@ describe.skipIf(motoMissing !== null)(`the command line against AWS's emulator $
     it("rotate makes a successor whatever the age, and retire deactivates, then deletes", async () => {
       const [old] = await seedOne(3);
       if (old === undefined) throw new Error("nothing seeded");
-      const rotated = await go(["rotate", "ci-bot", "--deliver", "ssm:/keys/{user}", "--settle", "0s", "--yes"]);
+      const rotated = await go(["rotate", "ci-bot", "--deliver", "ssm:/keys/{user}", "--settle", "0s", "--yes"], {
+        cwd: home, // a process of its own, whose end others can see
+      });
       expect(rotated.code).toBe(0);
       // Another host cannot tell whether that run is over, and waits for its lease to end.
       const elsewhere = { env: { TMPDIR: temporaryFolder() } };

@@ -2,9 +2,10 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type CliOptions, keyturn, temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { callerEnvironment, speak } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 /** How many scenarios run side by side: most of their time is spent waiting. */
@@ -19,10 +20,19 @@ type Kind = keyof typeof TARGETS;
 
 describe.skipIf(motoMissing !== null)(`the built command line against AWS's emulator ${motoMissing ?? ""}`, () => {
   let moto: Moto;
+  /** What all runs that heal go through: they do so in this process, with its environment. */
+  let healers: FaultProxy;
   beforeAll(async () => {
     moto = await startMoto();
+    healers = await startFaultProxy(moto.url);
+    for (const [name, value] of Object.entries(callerEnvironment(healers.url))) vi.stubEnv(name, value);
+    vi.stubEnv("XDG_STATE_HOME", temporaryFolder());
   });
-  afterAll(() => moto.stop());
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await healers.stop();
+    await moto.stop();
+  });
 
   /** One user of its own, with a proxy of its own, so that scenarios do not disturb each other. */
   async function scenario(kind: Kind, name: string) {
@@ -36,7 +46,7 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
       "--user",
       name,
       "--deliver",
-      TARGETS[kind],
+      TARGETS[kind].replace("./keys", join(home, "keys")),
       "--settle",
       settle,
       "--yes",
@@ -48,6 +58,11 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
       old,
       run: (settle = "0s", onStart?: CliOptions["onStart"]) =>
         keyturn(args(settle), { endpoint: proxy.url, cwd: home, ...(onStart === undefined ? {} : { onStart }) }),
+      heal: () => speak(args("0s")),
+      created: () =>
+        [...proxy.calls, ...healers.calls].filter(
+          ({ action, body }) => action === "iam:CreateAccessKey" && new URLSearchParams(body).get("UserName") === name,
+        ).length,
       served: () => servedBy(kind, name, home),
       keys: async () => (await moto.keys()).filter((key) => key.userName === name),
     };
@@ -86,11 +101,7 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
     )?.SecretString ?? "{}";
 
   /** The end of every story: one successor, served with its secret, and the old key still there for whoever uses it. */
-  async function expectHealed(
-    scene: Awaited<ReturnType<typeof scenario>>,
-    created: number,
-    when: string,
-  ): Promise<void> {
+  async function expectHealed(scene: Awaited<ReturnType<typeof scenario>>, when: string): Promise<void> {
     const served = await scene.served();
     const keys = await scene.keys();
     expect(served.AccessKeyId, when).toBeDefined();
@@ -105,11 +116,8 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
       keys.every((key) => key.status === "Active"),
       when,
     ).toBe(true);
-    expect(created, when).toBeLessThanOrEqual(2);
+    expect(scene.created(), when).toBeLessThanOrEqual(2);
   }
-
-  const createdBy = (...proxies: FaultProxy[]) =>
-    proxies.reduce((sum, proxy) => sum + (proxy.counts()["iam:CreateAccessKey"] ?? 0), 0);
 
   it.each(["file", "ssm", "secretsmanager"] as const)(
     "is healed by two runs after a kill -9 at any API call, with %s",
@@ -129,8 +137,8 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
         const when = `${kind}, killed after call ${index + 1} (${scene.proxy.calls[index]?.action})`;
         expect(killed.signal, when).toBe("SIGKILL");
         scene.proxy.after = () => undefined;
-        for (let run = 0; run < 2; run += 1) expect((await scene.run()).code, when).toBe(0);
-        await expectHealed(scene, createdBy(scene.proxy), when);
+        for (let run = 0; run < 2; run += 1) expect((await scene.heal()).code, when).toBe(0);
+        await expectHealed(scene, when);
         await scene.proxy.stop();
       });
     },
@@ -153,7 +161,7 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
       const other = await second[0];
       const when = `second run at call ${index + 1}`;
       expect([first.code, other?.code], when).toEqual([0, 0]);
-      await expectHealed(scene, createdBy(scene.proxy), when);
+      await expectHealed(scene, when);
       await scene.proxy.stop();
     });
   });

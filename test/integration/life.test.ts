@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { presetNames } from "../../src/core/policy.ts";
 import { keyturn, temporaryFolder } from "../support/cli.ts";
+import { keyturnHere } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const DAY = 86_400;
@@ -47,7 +48,8 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
           "--format",
           "json",
         ];
-        const result = await keyturn(args, { endpoint: moto.url, cwd: home });
+        // One preset as a user runs it, in processes of their own.
+        const result = await (preset === "safe" ? keyturn : keyturnHere)(args, { endpoint: moto.url, cwd: home });
         expect(result.stderr).toBe("");
         return { ...result, document: JSON.parse(result.stdout) as RunDocument };
       };

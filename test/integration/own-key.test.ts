@@ -1,10 +1,9 @@
 import { lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Io } from "../../src/cli/io.ts";
-import { main } from "../../src/cli/program.ts";
 import { type CliResult, keyturn, temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { keyturnHere } from "../support/in-process.ts";
 import { type Moto, motoMissing, type SeededKey, startMoto } from "../support/moto.ts";
 
 const DAY = 86_400;
@@ -39,30 +38,9 @@ describe.skipIf(motoMissing !== null)(`the key that signs the run itself ${motoM
   });
 
   const go = (args: readonly string[]) => keyturn(args, { cwd: home, env: { AWS_ENDPOINT_URL: proxy.url } });
-  /** As {@link go}, in this process: what a process of its own proves is proved once. */
-  async function say(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {
-    const kept = { ...process.env };
-    for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
-    Object.assign(process.env, { HOME: home, XDG_STATE_HOME: join(home, "state"), AWS_ENDPOINT_URL: proxy.url }, env);
-    const said = { out: "", err: "" };
-    const hear = (stream: "out" | "err") => (text: string) => {
-      said[stream] += `${text}\n`;
-    };
-    const io: Io = {
-      out: hear("out"),
-      err: hear("err"),
-      print: async (line) => hear("out")(line),
-      isInteractive: false,
-      isLive: false,
-      paint: (_, text) => text,
-    };
-    try {
-      return { code: await main(args, io), signal: null, stdout: said.out, stderr: said.err };
-    } finally {
-      for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
-      Object.assign(process.env, kept);
-    }
-  }
+  /** As {@link go}, in this process. */
+  const say = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> =>
+    keyturnHere(args, { cwd: home, env: { AWS_ENDPOINT_URL: proxy.url, ...env } });
   const SELF = ["rotate", "--self", "--profile", "rotator", "--settle", "0s", "--yes"];
   const RUN = ["run", "--all-users", "--settle", "0s", "--yes"];
   const signers = () => [...new Set(proxy.calls.map((call) => call.signer))];

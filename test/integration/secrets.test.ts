@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keyturn, temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 /** A secret in every form in which it could slip out. */
@@ -61,6 +62,14 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
     return [...outputs, ...[...kept, ...temporary].map((path) => readFileSync(path, "utf8")), ...sent].join("\n");
   }
 
+  async function goWatched(words: readonly string[]) {
+    const options = { endpoint: proxy.url, cwd: home, env: { NODE_DEBUG: "http,net,fs" } };
+    const { stdout, stderr } = await keyturn(words, options);
+    const isNodes = (line: string) => /^(HTTP|NET|FS|TLS) \d+:/.test(line);
+    const said = stderr.split("\n").filter((line) => !isNodes(line));
+    return { out: stdout, err: said.join("\n") };
+  }
+
   function expectClean(text: string, found: readonly string[]): void {
     expect(found.length).toBeGreaterThan(0);
     for (const secret of found) for (const form of forms(secret)) expect(text).not.toContain(form);
@@ -77,23 +86,17 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
     async (target) => {
       overhear();
       const outputs: string[] = [];
+      const place = target.replace("./keys", join(home, "keys"));
+      // One target in processes that print what Node itself sends and receives; the others in this one.
+      const isWatched = target === "file:./keys/{user}.json";
       const go = async (...args: string[]) => {
-        const { stdout, stderr } = await keyturn([...args, "--deliver", target], {
-          endpoint: proxy.url,
-          cwd: home,
-          env: { NODE_DEBUG: "http,net,fs" },
-        });
-        // NODE_DEBUG prints what Node itself sends and receives; what keyturn says stands beside it.
-        outputs.push(
-          stdout,
-          stderr
-            .split("\n")
-            .filter((line) => !/^(HTTP|NET|FS|TLS) \d+:/.test(line))
-            .join("\n"),
-        );
+        const words = [...args, "--deliver", place];
+        const said = isWatched ? await goWatched(words) : await typed(words, proxy.url, own);
+        outputs.push(said.out, said.err);
       };
+      const own = { HOME: home, XDG_STATE_HOME: join(home, "state") };
       await go("scan");
-      await go("plan", "--out", "plan.json");
+      await go("plan", "--out", join(home, "plan.json"));
       await go(
         "run",
         "--all-users",
@@ -104,7 +107,7 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
         "--escrow",
         "ssm",
         "--report",
-        "report.json",
+        join(home, "report.json"),
       );
       await moto.shift(86_400);
       await go("status", "ci-bot", "--escrow", "ssm");
