@@ -1,11 +1,28 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Parts of names, the longest first; the last one is part of every name. */
+const LONG = ["crash.test", "whole-account", "never-switches", "/integration/", "/dropins/", ""];
+
+/** What takes long comes first, so that no core idles at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- no method of an array
+    const sorted = await super.sort(files);
+    return LONG.flatMap((_, index) =>
+      sorted.filter((file) => LONG.findIndex((each) => file.moduleId.includes(each)) === index),
+    );
+  }
+}
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Some tests mostly wait: for settling, for a process that starts.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
   },
 });

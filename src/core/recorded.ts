@@ -74,7 +74,8 @@ export function afterDelivered(facts: Facts, record: Delivered | Retiring): Verd
   const successor = record.new === null ? null : (named([record.new], facts.keys)[0] ?? null);
   // Anybody may have written the tag: a key that is named as its own predecessor is none.
   const old = named(record.old, facts.keys).filter((key) => key !== successor);
-  const leftover = facts.escrowed().find((id) => record.new !== null && refersTo(record.new, id));
+  const [leftover, ...namesakes] = facts.escrowed().filter((id) => record.new !== null && refersTo(record.new, id));
+  if (namesakes.length > 0) return null; // a shortened name that fits several keys names none
   if (old.length === 0 || (record.new !== null && successor === null))
     return leftover === undefined ? null : clearEscrow(leftover);
   if (successor !== null) {
