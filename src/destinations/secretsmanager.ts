@@ -82,18 +82,24 @@ function readSettings(target: Target): Settings {
 const isArn = (name: string): boolean => name.startsWith("arn:");
 
 function permissions({ template, kmsKeyId }: Settings, secrets: string): readonly Statement[] {
-  // Secrets Manager adds a hyphen and six characters to the name in the ARN.
+  // Secrets Manager adds a hyphen and six characters to the name in the ARN; of a secret to come the name alone is known.
+  const bare = `${secrets}${wildcard(template)}`;
+  const create: Statement = {
+    sid: "CreateSecrets",
+    actions: ["secretsmanager:CreateSecret"],
+    resources: [bare, `${bare}-??????`],
+  };
   const statements: Statement[] = [
+    ...(isArn(template) ? [] : [create]),
     {
       sid: "DeliverToSecretsManager",
       actions: [
-        "secretsmanager:CreateSecret",
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetSecretValue",
         "secretsmanager:PutSecretValue",
         "secretsmanager:UpdateSecretVersionStage",
       ],
-      resources: [isArn(template) ? wildcard(template) : `${secrets}${wildcard(template)}-??????`],
+      resources: [isArn(template) ? wildcard(template) : `${bare}-??????`],
     },
   ];
   if (kmsKeyId?.startsWith("arn:") === true)

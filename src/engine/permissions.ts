@@ -5,7 +5,8 @@ import type { Caller } from "../ports.ts";
 
 /**
  * What the engine itself asks of IAM, as narrow as IAM allows: users by path, tags by key. `paths` such as `/ci/`; none = all.
- * `ListUsers` and `GetAccessKeyLastUsed` cannot be narrowed to users below a path.
+ * `ListUsers` knows no resources. `GetAccessKeyLastUsed` is asked of keys whose user is not known, too: whose is the key that this
+ * target serves?
  * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
  */
 export function enginePermissions(
@@ -27,7 +28,7 @@ export function enginePermissions(
     "iam:DeleteAccessKey",
   ];
   return [
-    { sid: "FindUsers", actions: ["iam:ListUsers"], resources: [`arn:${partition}:iam::${account}:user/*`] },
+    { sid: "FindUsers", actions: ["iam:ListUsers"], resources: ["*"] },
     { sid: "ReadUsers", actions: reads, resources: users },
     { sid: "ReadLastUse", actions: ["iam:GetAccessKeyLastUsed"], resources: ["*"] },
     { sid: "RotateKeys", actions: writes, resources: users },

@@ -494,9 +494,16 @@ describe("a Secrets Manager target", () => {
   it("needs five permissions on its own secrets, and those of its KMS key", () => {
     expect(parse(`secretsmanager:keys/{user}?kmsKeyId=${KEY_ARN}`).permissions(CALLER, "eu-west-1")).toEqual([
       {
+        sid: "CreateSecrets",
+        actions: ["secretsmanager:CreateSecret"],
+        resources: [
+          "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys/*",
+          "arn:aws:secretsmanager:eu-west-1:123456789012:secret:keys/*-??????",
+        ],
+      },
+      {
         sid: "DeliverToSecretsManager",
         actions: [
-          "secretsmanager:CreateSecret",
           "secretsmanager:DescribeSecret",
           "secretsmanager:GetSecretValue",
           "secretsmanager:PutSecretValue",
