@@ -100,7 +100,15 @@ describe.skipIf(motoMissing !== null)(`the policy that keyturn prints ${motoMiss
 
   it("does not reach beyond its users, targets and tag", async () => {
     const { stdout } = await keyturnHere([
-      ...["policy", "--account", ACCOUNT, "--path", "/ci/", "--region", REGION, "--deliver", "ssm:/keys/{user}"],
+      "policy",
+      "--account",
+      ACCOUNT,
+      "--path",
+      "/ci/",
+      "--region",
+      REGION,
+      "--deliver",
+      "ssm:/keys/{user}",
     ]);
     const policy = JSON.parse(stdout) as Policy;
     const forged = (action: string, body: Record<string, string>, json = false): Call => ({
