@@ -113,7 +113,10 @@ function deletionGate(facts: Facts, handover: Handover): Gate {
   }
   const use = facts.lastUse(predecessor);
   const quietFrom = use === null ? facts.now : later(use.at, milliseconds(rule.quiet + LAST_USE_LAG));
-  return facts.now < quietFrom ? inUse(facts, predecessor, quietFrom, facts.now) : gate;
+  if (use === null || facts.now >= quietFrom) return gate;
+  // Whoever used it while it had its time may have switched since; whoever used it after that is said aloud.
+  const timeIsOver = later(deliveredSince(facts, handover), rule.when === "after" ? rule.after : rule.overlap);
+  return inUse(facts, predecessor, quietFrom, use.at >= timeIsOver ? facts.now : quietFrom);
 }
 
 /** May a predecessor that we made Inactive at `since` be deleted? */

@@ -1230,6 +1230,11 @@ const gates: readonly Gated[] = [
     },
   },
   {
+    says: "expired: waits without a word for a person where the key was used only while it had its time",
+    user: { ...handover(5.5, { old: { usedDaysAgo: 0.7 } }), policy: { deactivate: never, delete: afterFive } },
+    expected: waits("predecessor-in-use", later(daysAgo(0.7), hours(28))),
+  },
+  {
     says: "next-rotation: makes room when the successor is due",
     user: { ...handover(90, { old: { usedDaysAgo: 80 } }), policy: { deactivate: never, delete: nextRotation } },
     expected: deletes("makes-room", "OLD"),
