@@ -11,7 +11,7 @@ import { observe, observeEverything } from "./observe.ts";
 import { outcomeUntouched, reportFinding, reportTurns } from "./report-user.ts";
 import { type Slot, Slots } from "./slots.ts";
 import { takeTurn, type TurnReport } from "./take-turn.ts";
-import { asTurnEnd, TurnEnd } from "./turn.ts";
+import { asTurnEnd, orEndTurn } from "./turn.ts";
 import type { Subject, World } from "./world.ts";
 
 /** How many users are worked at, at one time; those who wait for IAM to settle do not count. */
@@ -87,20 +87,8 @@ class Progress {
 
   /** A step that cannot be written down ends its turn, and no other user is begun. */
   watch(world: World): World {
-    const journal: World["journal"] = (step) => {
-      try {
-        world.journal(step);
-      } catch (error) {
-        this.stop();
-        const why = error instanceof Error ? error.message : "unknown error";
-        throw new TurnEnd(
-          "failed",
-          `the audit could not be written: ${why}`,
-          "no further user is begun; make room, and run again",
-        );
-      }
-    };
-    return { ...world, journal };
+    const hint = "no further user is begun; make room, and run again";
+    return { ...world, journal: orEndTurn(world.journal, hint, () => this.stop()) };
   }
 }
 
