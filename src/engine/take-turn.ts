@@ -48,11 +48,12 @@ export async function takeTurn(
  */
 function mustFitAsBefore({ user, tags: before }: Subject, { tags: now }: Observation): void {
   if (before === undefined || now.kind !== "known") return;
-  const withoutRecord = (tags: Tags) => [...tags].filter(([key]) => key !== RECORD_TAG);
-  const isAsBefore = withoutRecord(now.value).every(([key, value]) => before.get(key) === value);
-  if (isAsBefore && withoutRecord(now.value).length === withoutRecord(before).length) return;
+  const tags = withoutRecord(now.value);
+  if (tags.length === withoutRecord(before).length && tags.every(([key, value]) => before.get(key) === value)) return;
   throw new TurnEnd("stopped", `the tags of ${user.userName} changed since the run began, and rules go by tags`);
 }
+
+const withoutRecord = (tags: Tags) => [...tags].filter(([key]) => key !== RECORD_TAG);
 
 /** Performs one action. Answers with the id of the key that it made, if it made one. */
 async function perform(
