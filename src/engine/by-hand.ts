@@ -9,7 +9,7 @@ import type { Destination } from "../ports.ts";
 import { observeServed } from "./observe.ts";
 import { checkDestinations, deliverAndReadBack, verify } from "./rotate.ts";
 import { Slots } from "./slots.ts";
-import { asTurnEnd, orEndTurn, type Outcome, Turn, TurnEnd } from "./turn.ts";
+import { asTurnEnd, orEndTurn, type Outcome, PERMISSIONS_HINT, Turn, TurnEnd } from "./turn.ts";
 import type { Subject, World } from "./world.ts";
 
 /*
@@ -43,7 +43,11 @@ export function byHand<T>(
       }
       return { kind: "done", value: await deed(turn, seen) };
     } catch (error) {
-      return asTurnEnd(what, error).outcome;
+      const { outcome } = asTurnEnd(what, error);
+      const isDenied = outcome.kind === "failed" && outcome.hint === PERMISSIONS_HINT;
+      return isDenied
+        ? { ...outcome, hint: "keyturn policy --by-hand prints the permissions that are needed" }
+        : outcome;
     }
   });
 }

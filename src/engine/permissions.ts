@@ -5,6 +5,7 @@ import type { Caller } from "../ports.ts";
 
 /**
  * What the engine itself asks of IAM, as narrow as IAM allows: users by path, tags by key. `paths` such as `/ci/`; none = all.
+ * `byHand` = also what a person asks of it by name: `retire` and `rollback` change the status of a key under every policy.
  * `ListUsers` and `GetAccessKeyLastUsed` cannot be narrowed to users below a path.
  * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
  */
@@ -12,6 +13,7 @@ export function enginePermissions(
   { partition, account }: Caller,
   policies: readonly Policy[],
   paths: readonly string[],
+  byHand: boolean,
 ): readonly Statement[] {
   const users = (paths.length === 0 ? ["/"] : paths).map((path) => `arn:${partition}:iam::${account}:user${path}*`);
   const reads = [
@@ -22,7 +24,7 @@ export function enginePermissions(
   ];
   const writes = [
     "iam:CreateAccessKey",
-    ...(policies.every(({ deactivate }) => deactivate.when === "never") ? [] : ["iam:UpdateAccessKey"]),
+    ...(byHand || policies.some(({ deactivate }) => deactivate.when !== "never") ? ["iam:UpdateAccessKey"] : []),
     // An orphan is deleted under every policy.
     "iam:DeleteAccessKey",
   ];

@@ -151,6 +151,9 @@ export class Turn {
   }
 }
 
+/** The next step where something is denied in a run. */
+export const PERMISSIONS_HINT = "keyturn policy prints the permissions that are needed";
+
 /** A step that cannot be written down ends its turn. `hint` = what to do about it; `onFailure` hears of it first. */
 export function orEndTurn(journal: Journal, hint: string, onFailure: () => void = () => undefined): Journal {
   return (step) => {
@@ -171,11 +174,7 @@ export function asTurnEnd(what: string, error: unknown): TurnEnd {
   if (!(error instanceof CallError)) throw error;
   switch (error.kind) {
     case "denied":
-      return new TurnEnd(
-        "failed",
-        `${what}: ${error.action} on ${error.resource} is denied`,
-        "keyturn policy prints the permissions that are needed",
-      );
+      return new TurnEnd("failed", `${what}: ${error.action} on ${error.resource} is denied`, PERMISSIONS_HINT);
     case "absent":
     case "refused":
       return new TurnEnd("failed", `${what}: ${error.action} on ${error.resource}: ${error.code}: ${error.message}`);
