@@ -51,6 +51,7 @@ export function addAdopt(program: Command, io: Io, exit: (code: number) => void)
         return {
           facts: [
             `${id} is proved to sign in as ${user.arn}, and goes to ${seen.destinations.map(({ label }) => label).join(", ")}.`,
+            ...replacedIn(seen, id, replaces),
             ...replaces.map((old) => `${old} counts as replaced: runs retire it when the policy says so.`),
           ],
           question: `Adopt ${id}?`,
@@ -70,6 +71,15 @@ export function addAdopt(program: Command, io: Io, exit: (code: number) => void)
       });
     });
 }
+
+/** What a destination served before counts as its predecessor, also to runs that find no record. */
+const replacedIn = ({ destinations }: Observation, id: string, replaces: readonly string[]): readonly string[] =>
+  destinations.flatMap(({ label, served }) => {
+    const now = served.kind === "known" ? served.value.accessKeyId : null;
+    return now === null || now === id || replaces.includes(now)
+      ? []
+      : [`${label} serves ${now} now: where that is the older key, runs may retire it when the policy says so.`];
+  });
 
 /** The key that all destinations serve, or the only Active one. Throws {@link InvalidInput} where there are several. */
 function onlyKey({ keys, destinations, user }: Observation): AccessKey {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import type { SettingLine } from "../report/settings.ts";
 import type { Io } from "./io.ts";
-import { type OutputFlags, type SettingFlags, withOutput, withSettings } from "./options.ts";
+import { type OutputFlags, type SettingFlags, withFormat, withSettings } from "./options.ts";
 
-type Flags = SettingFlags & OutputFlags;
+type Flags = SettingFlags & Pick<OutputFlags, "format">;
 
 /** `keyturn config check|show|schema`: is keyturn.yaml right, and what does it say for whom? */
 export function addConfig(program: Command, io: Io): void {
@@ -47,7 +47,7 @@ function addCheck(config: Command, io: Io): void {
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 function addShow(config: Command, io: Io): void {
-  withOutput(withSettings(config.command("show")))
+  withFormat(withSettings(config.command("show")))
     .argument("[user]", "for whom; without it, what holds for everybody")
     .summary("what holds for a user, and where each value comes from")
     .description(
@@ -55,21 +55,11 @@ function addShow(config: Command, io: Io): void {
     )
     .addHelpText("after", "\nExamples:\n  keyturn config show\n  keyturn config show ci-bot --policy two-key")
     .action(async (userName: string | undefined, flags: Flags) => {
-      const [{ chooseSettings, runWideLines }, { overlay }, { settingsText, userLines }] = await Promise.all([
-        import("./settings.ts"),
-        import("../core/rulebook.ts"),
-        import("../report/settings.ts"),
-      ]);
+      const [{ chooseSettings, runWideLines }, { forEverybody, overlay }, { settingsText, userLines }] =
+        await Promise.all([import("./settings.ts"), import("../core/rulebook.ts"), import("../report/settings.ts")]);
       const chosen = await chooseSettings(io, flags);
-      const { layers, runEvery } = chosen.settings.rulebook;
-      const forAll = () => ({
-        ...overlay(
-          layers.filter(({ match }) => match === null),
-          runEvery,
-          "of everybody",
-        ),
-        exempt: null,
-      });
+      const { layers, runEvery } = forEverybody(chosen.settings.rulebook);
+      const forAll = () => ({ ...overlay(layers, runEvery, "of everybody"), exempt: null });
       const settings = userName === undefined ? forAll() : await settingsOf(io, flags, userName);
       const lines: readonly SettingLine[] = [...userLines(settings), ...runWideLines(flags, chosen)];
       io.out(
@@ -81,14 +71,25 @@ function addShow(config: Command, io: Io): void {
 }
 
 async function settingsOf(io: Io, flags: Flags, userName: string) {
-  const [{ begin }, { CallError }] = await Promise.all([import("./session.ts"), import("../ports.ts")]);
+  const [{ begin }, { CallError }, { InvalidInput }] = await Promise.all([
+    import("./session.ts"),
+    import("../ports.ts"),
+    import("../core/invalid-input.ts"),
+  ]);
   const { session } = await begin(io, flags);
   const [user] = await session.users({ users: [userName], path: null, tags: [], allowEmpty: false });
   if (user === undefined) throw new Error("a selector by name gave nobody");
-  const { tags, settings } = await session.settingsOf(user);
-  if (tags?.kind === "denied")
-    throw new CallError("denied", tags.action, tags.resource, "AccessDenied", "rules of the configuration go by tags");
-  if (tags?.kind === "failed") throw new CallError("unknown", tags.action, userName, "Failed", tags.message);
+  const { doubt, settings } = await session.settingsOf(user);
+  if (doubt?.kind === "unusable") throw new InvalidInput(doubt.message, doubt.hint);
+  if (doubt?.kind === "denied")
+    throw new CallError(
+      "denied",
+      doubt.action,
+      doubt.resource,
+      "AccessDenied",
+      "rules of the configuration go by tags",
+    );
+  if (doubt?.kind === "failed") throw new CallError("unknown", doubt.action, userName, "Failed", doubt.message);
   return settings;
 }
 

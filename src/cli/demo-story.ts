@@ -193,7 +193,7 @@ async function followCommands(stage: Stage, reports: readonly UserReport[]): Pro
       user,
       "retire",
       () => undefined,
-      (turn, seen) => retire(turn, seen, accessKeyId(id), false),
+      (turn, seen) => retire(turn, seen, accessKeyId(id), false, "Active"),
     );
     say(
       io,

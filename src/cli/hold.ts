@@ -17,7 +17,7 @@ export function addHold(program: Command, io: Io, exit: (code: number) => void):
       "a date, a moment with its offset, or a time from now such as 14d (default: until resume)",
     )
     .description(
-      "Puts a user on hold: no run makes, delivers, deactivates or deletes a key of it. What a person asks for by name is still done.",
+      "Puts a user on hold: no run makes, delivers, deactivates or deletes a key of it, and rotate does not either. What a person does to it with retire, rollback and adopt is still done, and leaves the hold as it is.",
     )
     .addHelpText(
       "after",

@@ -2,8 +2,9 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Match } from "../core/match.ts";
 import { presetNames, type PresetName } from "../core/policy.ts";
+import { parseAccount, parsePath, parsePercent, parseWholeNumber } from "../core/scalars.ts";
 import { type Duration, formatDuration, formatInstant, type Instant, parseDuration } from "../core/time.ts";
-import { describeWindow, parseMoment, parseWindow, type Window } from "../core/window.ts";
+import { describeWindow, parseMoment, parseWindowOrAny, type Window } from "../core/window.ts";
 
 /*
  * Flags that several commands share, each group in one place. This file loads with every command, `--help` included:
@@ -26,28 +27,19 @@ function orComplain<T>(read: (text: string) => T): (text: string) => T {
 
 const duration = orComplain(parseDuration);
 
-export const wholeNumber = (lowest: number) =>
-  orComplain((text) => {
-    const count = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(count) || count < lowest)
-      throw new InvalidInput(`"${text}" is not a whole number from ${lowest}`);
-    return count;
-  });
+export const wholeNumber = (lowest: number) => orComplain((text) => parseWholeNumber(text, lowest));
 
-const percent = orComplain((text) => {
-  const share = Number(text.replace(/%$/, ""));
-  if (text.trim() === "" || !(share >= 0 && share <= 100))
-    throw new InvalidInput(`"${text}" is not a share from 0 to 100`);
-  return share;
-});
+const percent = orComplain(parsePercent);
 
-const path = orComplain((text) => {
-  if (!text.startsWith("/")) throw new InvalidInput(`"${text}" is not an IAM path`, `it begins with a slash: /${text}`);
-  return text.endsWith("/") ? text : `${text}/`;
-});
+const path = orComplain(parsePath);
 
-const accountId = (text: string, before: readonly string[]): readonly string[] => {
-  if (!/^\d{12}$/.test(text)) throw new InvalidArgumentError(`"${text}" is not an account id: it has twelve digits`);
+const account = orComplain(parseAccount);
+
+const accountId = (text: string, before: readonly string[]): readonly string[] => [...before, account(text)];
+
+/** An empty one, as of a variable that is not set, would exempt nobody, and nobody would notice. */
+const namePattern = (text: string, before: readonly string[]): readonly string[] => {
+  if (text.trim() === "") throw new InvalidArgumentError("it is empty, and would fit nobody");
   return [...before, text];
 };
 
@@ -85,7 +77,8 @@ export interface SettingFlags {
   readonly rotateAfter?: Duration;
   readonly maxAge?: Duration;
   readonly runEvery?: Duration;
-  readonly window?: Window;
+  /** Null = at any time. */
+  readonly window?: Window | null;
   readonly notBefore?: Instant;
   readonly exempt: readonly string[];
   readonly deliver: readonly string[];
@@ -117,11 +110,11 @@ export const withSettings = (command: Command): Command =>
     .option("--run-every <duration>", "how often runs come, for --max-age (default: 1d)", duration)
     .option(
       "--window <days hours zone>",
-      'rotate and deactivate only then, as in "mon-fri 09:00-17:00 Europe/Berlin"',
-      orComplain(parseWindow),
+      'rotate and deactivate only then, as in "mon-fri 09:00-17:00 Europe/Berlin"; any = at any time',
+      orComplain(parseWindowOrAny),
     )
     .option("--not-before <date>", "rotate and deactivate nothing before this", orComplain(parseMoment))
-    .addOption(repeatable("--exempt <pattern>", "leave users with such a name alone, as in break-glass-*", collect))
+    .addOption(repeatable("--exempt <pattern>", "leave users with such a name alone, as in break-glass-*", namePattern))
     .optionsGroup("Where secrets go:")
     .addOption(
       repeatable(
@@ -209,7 +202,7 @@ export const withFormat = (command: Command): Command =>
   command.optionsGroup("Output:").option("--format <format>", "table or json", oneOf("table", "json"), "table");
 
 export const withOutput = (command: Command): Command =>
-  withFormat(command).option("--verbose", "tell every step on standard error");
+  withFormat(command).option("--verbose", "tell on standard error what was read, and every step");
 
 /**
  * The selectors that the flags describe, or else the configuration's (`select`). Where `required`, one must be given: nobody
@@ -249,7 +242,10 @@ export function flagsToRepeat(flags: SettingFlags): readonly string[] {
     ...span("--rotate-after", flags.rotateAfter),
     ...span("--max-age", flags.maxAge),
     ...span("--run-every", flags.runEvery),
-    ...word("--window", flags.window === undefined ? undefined : describeWindow(flags.window)),
+    ...word(
+      "--window",
+      flags.window === undefined ? undefined : flags.window === null ? "any" : describeWindow(flags.window),
+    ),
     ...word("--not-before", flags.notBefore === undefined ? undefined : formatInstant(flags.notBefore)),
     ...flags.exempt.flatMap((pattern) => ["--exempt", pattern]),
     ...word("--profile", flags.profile),

@@ -4,13 +4,13 @@ import type { PlanExpectations } from "../config/plan-file.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { UserReport } from "../core/result.ts";
 import { document } from "../report/document.ts";
-import { runText } from "../report/text.ts";
+import { planText, runText } from "../report/text.ts";
 import { actionWords, plural } from "../report/words.ts";
 import { confirm } from "./confirm.ts";
 import { EXIT, Exit } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { exitFor } from "./outcome.ts";
-import { showProgress } from "./progress.ts";
+import { showProgress, showSeen } from "./progress.ts";
 import { checkResultFile, writeResult } from "./result-file.ts";
 import { headOf, type Invocation, type KeptAudit, openAudit } from "./session.ts";
 import { withSignals } from "./signals.ts";
@@ -46,6 +46,7 @@ export async function performRun(io: Io, invocation: Invocation, flags: RunFlags
       signal,
       approve: (findings, chosen) => approve(io, invocation, flags, findings, chosen),
       onProgress: showProgress(io, session.clock),
+      ...showSeen(io, flags.verbose === true),
     };
     const journal = kept?.journal ?? (() => undefined);
     const reports = await session.run(users, rules, journal);
@@ -143,13 +144,17 @@ async function report(
   );
   if (flags.report !== undefined) await writeResult(flags.report, result);
   const { session } = invocation;
+  const setting = {
+    account: session.caller.account,
+    now: session.clock.now(),
+    paint: io.paint,
+    flags: invocation.flags,
+  };
+  // A dry run tells what a run would do, in the words of a plan.
   const text = () =>
-    runText(reports, {
-      account: session.caller.account,
-      now: session.clock.now(),
-      paint: io.paint,
-      flags: invocation.flags,
-    });
+    flags.dryRun === true
+      ? planText(reports, flags.maxRotations, session.maxAgeOf, setting)
+      : runText(reports, setting);
   if (session.printsKeys) io.err(text());
   else io.out(flags.format === "json" ? result : text());
 }

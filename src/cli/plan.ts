@@ -36,6 +36,7 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         { nextCommands },
         { exitFor },
         { chooseSettings, limitsFor },
+        { showSeen },
       ] = await Promise.all([
         import("./session.ts"),
         import("../report/document.ts"),
@@ -44,6 +45,7 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         import("./next-commands.ts"),
         import("./outcome.ts"),
         import("./settings.ts"),
+        import("./progress.ts"),
       ]);
       const chosen = await chooseSettings(io, flags);
       const selectors = selectorsFrom({ ...flags, allowEmpty: true }, chosen.config?.select ?? null, false);
@@ -56,7 +58,12 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         planned: null,
         onlyLook: true,
       };
-      const look = { limits, approve: async () => undefined, signal: new AbortController().signal };
+      const look = {
+        limits,
+        approve: async () => undefined,
+        signal: new AbortController().signal,
+        ...showSeen(io, flags.verbose === true),
+      };
       const reports = await session.run(await session.users(selectors), look, () => undefined, false);
       const plan = JSON.stringify(
         document(headOf(invocation, "keyturn/plan/v1"), { settings: session.fingerprint }, reports),

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Io } from "./io.ts";
 import { oneOf, type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
 
-type Flags = SettingFlags & SelectorFlags & { partition: string };
+type Flags = SettingFlags & SelectorFlags & { partition: string; byHand?: true };
 
 /** `keyturn policy`: the least permissions for these settings. */
 export function addPolicy(program: Command, io: Io): void {
@@ -13,6 +13,7 @@ export function addPolicy(program: Command, io: Io): void {
       oneOf("aws", "aws-us-gov", "aws-cn"),
       "aws",
     )
+    .option("--by-hand", "also what retire and rollback ask for, where run itself never makes a key Inactive")
     .description(
       "Prints the least IAM policy with which run works under these settings, as narrow as IAM allows. Changes nothing.",
     )
@@ -38,7 +39,9 @@ export function addPolicy(program: Command, io: Io): void {
       const region = settings.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"] ?? "*";
       io.out(
         JSON.stringify(
-          policyDocument(permissions(settings, caller, region, path === null ? (match?.path ?? []) : [path])),
+          policyDocument(
+            permissions(settings, caller, region, path === null ? (match?.path ?? []) : [path], flags.byHand === true),
+          ),
           null,
           2,
         ),

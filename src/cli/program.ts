@@ -162,9 +162,7 @@ async function explain(error: unknown, io: Io): Promise<number> {
   if (error instanceof CallError) {
     const { action, resource, code, kind } = error;
     const hint =
-      kind === "denied"
-        ? "keyturn policy prints the permissions that are needed"
-        : "nothing was changed; try again, or add --verbose";
+      kind === "denied" ? "keyturn policy prints the permissions that are needed" : "nothing was changed; try again";
     return complain(
       io,
       EXIT.usage,

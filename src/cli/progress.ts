@@ -1,9 +1,15 @@
+import type { RunRules } from "../compose.ts";
 import { roundDuration, seconds } from "../core/time.ts";
 import type { Clock } from "../ports.ts";
+import { seenLine } from "../report/seen.ts";
 import type { Io } from "./io.ts";
 
 /** A plain line no more often than this where nobody watches. */
 const QUIET = 10_000;
+
+/** Tells on standard error what was read of each user, where `--verbose` asks for it. */
+export const showSeen = (io: Io, verbose: boolean): Pick<RunRules, "onSeen"> =>
+  verbose ? { onSeen: ({ seen, decision }) => io.err(seenLine(seen, decision)) } : {};
 
 /** Tells how far a run is: on a terminal in one line that overwrites itself, elsewhere now and then in a line of its own. */
 export function showProgress(io: Io, clock: Clock): (done: number, of: number) => void {

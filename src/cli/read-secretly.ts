@@ -11,6 +11,12 @@ export async function readSecretly(io: Pick<Io, "isInteractive">, question: stri
     if (typeof answer !== "string") throw new Exit(EXIT.usage, "nothing was changed");
     return answer;
   }
+  if (process.stdin.isTTY)
+    throw new Exit(
+      EXIT.usage,
+      "what is typed here would be shown: nothing was changed",
+      "pipe the key in, or let standard error be a terminal, too",
+    );
   const chunks: Buffer[] = [];
   let size = 0;
   // Without an encoding, a stream gives buffers.

@@ -43,7 +43,9 @@ export function addRetire(program: Command, io: Io, exit: (code: number) => void
           facts: keyFacts(seen, key, session.clock.now()),
           question: deletes ? `Delete ${keyId}? Its secret cannot be brought back.` : `Deactivate ${keyId}?`,
           perform: (_, of, journal) =>
-            session.byHand(of, "retire", journal, (turn, now) => retire(turn, now, keyId, flags.delete === true)),
+            session.byHand(of, "retire", journal, (turn, now) =>
+              retire(turn, now, keyId, flags.delete === true, key.status),
+            ),
           tell: (what) => ({
             lines: [`${keyId} of ${userName} is ${what}`],
             fields: { accessKeyId: keyId, result: what },

@@ -24,18 +24,20 @@ export function addScan(program: Command, io: Io, exit: (code: number) => void):
       "\nExamples:\n  keyturn\n  keyturn scan --path /ci/ --format json\n  keyturn scan --user ci-bot --deliver ssm:/keys/{user}",
     )
     .action(async (flags: Flags) => {
-      const [{ begin, headOf }, { document }, { scanText }, { nextCommands }, { chooseSettings }] = await Promise.all([
-        import("./session.ts"),
-        import("../report/document.ts"),
-        import("../report/text.ts"),
-        import("./next-commands.ts"),
-        import("./settings.ts"),
-      ]);
+      const [{ begin, headOf }, { document }, { scanText }, { nextCommands }, { chooseSettings }, { showSeen }] =
+        await Promise.all([
+          import("./session.ts"),
+          import("../report/document.ts"),
+          import("../report/text.ts"),
+          import("./next-commands.ts"),
+          import("./settings.ts"),
+          import("./progress.ts"),
+        ]);
       const chosen = await chooseSettings(io, flags);
       const selectors = selectorsFrom({ ...flags, allowEmpty: true }, chosen.config?.select ?? null, false);
       const invocation = await begin(io, flags, false, chosen);
       const { session } = invocation;
-      const reports = await session.scan(await session.users(selectors));
+      const reports = await session.scan(await session.users(selectors), showSeen(io, flags.verbose === true).onSeen);
       const failed = reports.some((report) => report.outcome === "failed");
       exit(failed ? EXIT.failed : EXIT.ok);
       if (flags.format === "json") {

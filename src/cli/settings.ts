@@ -3,8 +3,7 @@ import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { type Layer, type PolicyChange, type Rulebook, rulebookOf } from "../core/rulebook.ts";
 import { formatDuration, seconds } from "../core/time.ts";
-import type { Window } from "../core/window.ts";
-import type { SettingLine } from "../report/settings.ts";
+import { matchWords, type SettingLine } from "../report/settings.ts";
 import { findConfig } from "./config-file.ts";
 import type { Io } from "./io.ts";
 import type { LimitFlags, SettingFlags } from "./options.ts";
@@ -60,19 +59,19 @@ function flagLayer({ policy: name, rotateAfter, maxAge, deliver, window, notBefo
     ...(rotateAfter === undefined ? {} : { rotateAfter }),
     ...(maxAge === undefined ? {} : { maxAge }),
   };
-  const always: Window = { notBefore: null, days: [], hours: null, timeZone: "UTC" };
-  const opens = window ?? (notBefore === undefined ? undefined : always);
   return {
     match: null,
     policy,
     ...(deliver.length === 0 ? {} : { deliver }),
-    ...(opens === undefined ? {} : { window: { ...opens, notBefore: notBefore ?? null } }),
+    ...(window === undefined ? {} : { window }),
+    ...(notBefore === undefined ? {} : { notBefore }),
     origins: new Map([
       ["policy.preset", "--policy"],
       ["policy.rotateAfter", "--rotate-after"],
       ["policy.maxAge", "--max-age"],
       ["deliver", "--deliver"],
-      ["window", window === undefined ? "--not-before" : "--window"],
+      ["window", "--window"],
+      ["notBefore", "--not-before"],
     ]),
   };
 }
@@ -109,9 +108,33 @@ export function runWideLines(
       from: from("accounts", "--account", flags.account.length > 0),
     },
     {
+      name: "profile",
+      value: settings.profile ?? "of the environment",
+      from: from("profile", "--profile", flags.profile !== undefined),
+    },
+    {
       name: "region",
       value: settings.region ?? "of the environment",
       from: from("region", "--region", flags.region !== undefined),
     },
+    ...linesOfRuns(config),
+  ];
+}
+
+/** What no flag of `config show` changes: `run` has flags for each. */
+function linesOfRuns(config: Config | null): readonly SettingLine[] {
+  const { maxRotations, refuseAbove, failOn } = limitsFor({}, config);
+  const line = (name: string, value: string, origin = name): SettingLine => ({
+    name,
+    value,
+    from: config?.origins.get(origin) ?? "default",
+  });
+  const select = config?.select ?? null;
+  return [
+    line("select", select === null ? "nobody: a selector is asked for" : matchWords(select)),
+    line("audit", config?.audit ?? "keyturn/audit.jsonl in the state folder"),
+    line("limits.maxRotations", String(maxRotations), "maxRotations"),
+    line("limits.refuseAbove", refuseAbove === null ? "never" : `${refuseAbove}%`, "refuseAbove"),
+    line("limits.failOn", failOn, "failOn"),
   ];
 }

@@ -15,17 +15,19 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
     )
     .addHelpText("after", "\nExamples:\n  keyturn status ci-bot\n  keyturn status ci-bot --deliver ssm:/keys/{user}")
     .action(async (userName: string, flags: Flags) => {
-      const [{ begin, headOf }, { statusDocument, statusText }, { readStory }] = await Promise.all([
+      const [{ begin, headOf }, { statusDocument, statusText }, { readStory }, { seenLine }] = await Promise.all([
         import("./session.ts"),
         import("../report/status.ts"),
         import("./story.ts"),
+        import("../report/seen.ts"),
       ]);
       const invocation = await begin(io, flags);
       const { session } = invocation;
       const [user] = await session.users({ users: [userName], path: null, tags: [], allowEmpty: false });
       if (user === undefined) throw new Error("a selector by name gave nobody");
       const { seen, decision } = await session.examine(user);
-      const story = await readStory(flags.audit, session.caller.account, userName);
+      if (flags.verbose === true) io.err(seenLine(seen, decision));
+      const story = await readStory(flags.audit, invocation.config?.audit ?? null, session.caller.account, userName);
       exit(decision.standing === "unknown" ? EXIT.failed : EXIT.ok);
       const head = headOf(invocation, "keyturn/status/v1");
       io.out(

@@ -7,16 +7,22 @@ import type { StoryLine } from "../report/status.ts";
 
 const LONGEST = 40;
 
-/** The latest steps of one user in an audit file. A file that was not asked for may be missing. */
+/**
+ * The latest steps of one user in an audit file: the one that was asked for, the configuration's, or the one in the state
+ * folder. One that was not asked for may be missing.
+ */
 export async function readStory(
-  file: string | undefined,
+  asked: string | undefined,
+  configured: string | null,
   account: string,
   userName: string,
 ): Promise<readonly StoryLine[]> {
   const lines: StoryLine[] = [];
+  const file = asked ?? configured ?? join(stateFolder(), "audit.jsonl");
+  if (file === "none") return lines;
   try {
     for await (const line of createInterface({
-      input: createReadStream(file ?? join(stateFolder(), "audit.jsonl")),
+      input: createReadStream(file),
       crlfDelay: Infinity,
     })) {
       const step = stepOf(line, account, userName);
@@ -24,7 +30,7 @@ export async function readStory(
       if (lines.length > LONGEST) lines.shift();
     }
   } catch (error) {
-    if (file !== undefined)
+    if (asked !== undefined)
       throw new InvalidInput(
         `the audit ${file} cannot be read`,
         error instanceof Error && "code" in error ? String(error.code) : null,

@@ -21,12 +21,12 @@ const TRIES = 10;
  * profile holds no long-lived key, or one of another user than `users` names.
  */
 export async function beginSelf(io: Io, flags: SettingFlags, users: readonly string[]): Promise<Invocation> {
-  const { profile, accessKeyId, target } = await findOwnProfile(flags.profile ?? null);
-  const chosen = await chooseSettings(io, { ...flags, profile }, true);
+  const chosen = await chooseSettings(io, flags, true);
+  const { profile, accessKeyId, target } = await findOwnProfile(chosen.settings.profile);
   const { rulebook } = chosen.settings;
   const named = targetsOf(rulebook).find((each) => each === target || each.startsWith(`${target}?`));
   const own = { match: null, policy: {}, besides: named === undefined ? [target] : [], origins: new Map() };
-  const settings = { ...chosen.settings, rulebook: { ...rulebook, layers: [...rulebook.layers, own] } };
+  const settings = { ...chosen.settings, profile, rulebook: { ...rulebook, layers: [...rulebook.layers, own] } };
   const begun = await begin(io, { ...flags, profile }, true, { ...chosen, settings });
   // The configuration names other targets of the user; a target that is typed would take their place.
   const deliver = chosen.config === null && named === undefined ? [target, ...flags.deliver] : flags.deliver;

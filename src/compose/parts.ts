@@ -55,7 +55,8 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
       open: parsed.open(host),
       isStream: kind.isStream,
     })),
-    settings,
+    // What the environment says counts, too: a plan is not carried out in another region.
+    settings: { ...settings, region: access.region },
   };
 }
 

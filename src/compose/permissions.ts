@@ -4,19 +4,20 @@ import { enginePermissions } from "../engine/permissions.ts";
 import type { Caller } from "../ports.ts";
 import type { CheckedSettings } from "./settings.ts";
 
-/** The least permissions for these settings, for whoever the caller is. */
+/** The least permissions for these settings, for whoever the caller is; `byHand` = also for what a person asks for by name. */
 export function permissions(
   settings: CheckedSettings,
   caller: Caller,
   region: string,
   paths: readonly string[],
+  byHand = false,
 ): readonly Statement[] {
   const { rulebook } = settings;
   const policies = combinations(rulebook).map(
     (together) => overlay(together, rulebook.runEvery, "of these settings").policy,
   );
   return [
-    ...enginePermissions(caller, policies, paths),
+    ...enginePermissions(caller, policies, paths, byHand),
     ...settings.destinations.flatMap(({ parsed }) => parsed.permissions(caller, region)),
     ...(settings.parsedEscrow?.permissions(caller, region) ?? []),
   ];

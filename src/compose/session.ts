@@ -7,9 +7,9 @@ import type { Tags, User } from "../core/access-key.ts";
 import { decide } from "../core/decide.ts";
 import type { UserDecision } from "../core/decision.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import type { Observation, Reading } from "../core/observation.ts";
+import type { Observation } from "../core/observation.ts";
 import type { UserReport } from "../core/result.ts";
-import { needsTags, settingsFor, type UserSettings } from "../core/rulebook.ts";
+import { forEverybody, needsTags, settingsFor, type UserSettings } from "../core/rulebook.ts";
 import type { Duration } from "../core/time.ts";
 import { byHand, type Deed } from "../engine/by-hand.ts";
 import { ask, observeEverything, observeServed } from "../engine/observe.ts";
@@ -21,6 +21,14 @@ import type { Turn } from "../engine/turn.ts";
 import type { Subject, World } from "../engine/world.ts";
 import type { Caller, Clock, Destination, Journal } from "../ports.ts";
 import type { OpenDestination, OpenTarget, Parts } from "./parts.ts";
+
+/** What holds for one user. `tags` = null where nobody asked for them, or where they could not be read. */
+export interface OwnSettings {
+  readonly tags: Tags | null;
+  /** Why it is not known what holds; null where it is. The settings are then those of everybody. */
+  readonly doubt: Subject["terms"]["doubt"];
+  readonly settings: UserSettings;
+}
 
 /** One account, with these settings: what every command works with. */
 export class Session {
@@ -38,9 +46,9 @@ export class Session {
 
   /** Names the settings that a plan was made with: a plan must not be run with others. */
   get fingerprint(): string {
-    const { rulebook, escrow, asked } = this.#parts.settings;
+    const { rulebook, escrow, asked, region } = this.#parts.settings;
     const { layers, exemptions, runEvery } = rulebook;
-    const text = JSON.stringify({ layers, exemptions, runEvery, escrow, asked }, (name, value: unknown) =>
+    const text = JSON.stringify({ layers, exemptions, runEvery, escrow, asked, region }, (name, value: unknown) =>
       // Where something stands in a file says nothing about what it says.
       name === "origins" || name === "origin" ? undefined : value instanceof Map ? [...value] : value,
     );
@@ -73,9 +81,10 @@ export class Session {
   }
 
   /** Every user as it stands, with all that there is to know. Changes nothing. */
-  async scan(users: readonly User[]): Promise<readonly UserReport[]> {
+  async scan(users: readonly User[], onSeen?: RunRules["onSeen"]): Promise<readonly UserReport[]> {
     const slots = new Slots(PARALLEL_USERS, this.clock);
-    const findings = await survey(this.#world(ignore), await this.#subjects(users, false), slots, true);
+    const look = { everything: true, ...(onSeen === undefined ? {} : { onSeen }) };
+    const findings = await survey(this.#world(ignore), await this.#subjects(users, false), slots, look);
     return findings.map((finding) => reportFinding(finding, outcomeUntouched(finding, null), this.clock.now()));
   }
 
@@ -127,13 +136,27 @@ export class Session {
     };
   }
 
-  /** What holds for a user, once its tags are read where that depends on them. */
-  async settingsOf(user: User): Promise<{ readonly tags: Reading<Tags> | null; readonly settings: UserSettings }> {
+  /** What holds for a user, once its tags are read where that depends on them. Rules that contradict each other are a doubt. */
+  async settingsOf(user: User): Promise<OwnSettings> {
     const { iam, settings } = this.#parts;
-    const tags = needsTags(settings.rulebook)
+    const { rulebook } = settings;
+    const reading = needsTags(rulebook)
       ? await ask(async () => (await iam.listTags(user.userName)) ?? new Map<string, string>())
       : null;
-    return { tags, settings: settingsFor(settings.rulebook, user, tags?.kind === "known" ? tags.value : null) };
+    const tags = reading?.kind === "known" ? reading.value : null;
+    const doubt = reading === null || reading.kind === "known" || reading.kind === "unread" ? null : reading;
+    try {
+      return { tags, doubt, settings: settingsFor(rulebook, user, tags) };
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      const { message, hint } = error;
+      // Whoever may tag one user must not be able to stop the run for all others.
+      return {
+        tags,
+        doubt: { kind: "unusable", message, hint },
+        settings: settingsFor(forEverybody(rulebook), user, tags),
+      };
+    }
   }
 
   /** The limit on the age of this user's keys, as it was last looked at; null where there is none. */
@@ -145,7 +168,7 @@ export class Session {
     return subject;
   }
 
-  /** Throws {@link InvalidInput} where two users would share one target, or where settings contradict each other. */
+  /** Throws {@link InvalidInput} where two users would share one target. */
   async #subjects(users: readonly User[], needsDestination: boolean): Promise<readonly Subject[]> {
     const { settings, verifier, destinations } = this.#parts;
     const slots = new Slots(PARALLEL_USERS, this.clock);
@@ -162,7 +185,7 @@ export class Session {
           policy,
           exempt,
           window,
-          doubt: own.tags === null || own.tags.kind === "known" || own.tags.kind === "unread" ? null : own.tags,
+          doubt: own.doubt,
           asked: settings.asked,
           ownServices: verifier.services,
           needsDestination,
@@ -170,7 +193,7 @@ export class Session {
         destinations: destinations
           .filter(({ text }) => text === undefined || deliver.includes(text))
           .map((target) => openOwn(user, target)),
-        ...(own.tags?.kind === "known" ? { tags: own.tags.value } : {}),
+        ...(own.tags === null ? {} : { tags: own.tags }),
       };
     });
   }

@@ -1,5 +1,5 @@
 import { InvalidInput } from "../core/invalid-input.ts";
-import { combinations, overlay, type Rulebook, targetsOf } from "../core/rulebook.ts";
+import { combinations, type Layer, overlay, type Rulebook, targetsOf } from "../core/rulebook.ts";
 import { parseTarget } from "../core/target.ts";
 import type { Duration } from "../core/time.ts";
 import type { DestinationKind, ParsedDestination } from "../destinations/kind.ts";
@@ -62,25 +62,45 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
   const destinations = await Promise.all(
     targetsOf(settings.rulebook).map(async (text) => {
       const target = parseTarget(text);
-      const kind = await find(destinationKinds, target.kind, "destination");
-      return { text, kind, parsed: kind.parse(target) };
+      return inPlace(settings.rulebook, text, async () => {
+        const kind = await find(destinationKinds, target.kind, "destination");
+        return { text, kind, parsed: kind.parse(target) };
+      });
     }),
   );
   const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
   const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
-  for (const { deliver = [] } of settings.rulebook.layers) {
+  for (const { deliver = [], origins } of settings.rulebook.layers) {
+    const place = placeIn(origins);
     const duplicate = deliver.find((text, index) => deliver.indexOf(text) !== index);
-    if (duplicate !== undefined) throw new InvalidInput(`${duplicate} is given twice`);
+    if (duplicate !== undefined) throw new InvalidInput(`${place}${duplicate} is given twice`, "leave one of them out");
     const together = destinations.filter(({ text }) => deliver.includes(text));
     const lonely = together.find(({ kind }) => !kind.readable && !kind.isStream);
     if (lonely !== undefined && parsedEscrow === null && !together.some(({ kind }) => kind.readable)) {
       throw new InvalidInput(
-        `${lonely.text} cannot be read back, so a crash during its delivery would lose the secret`,
+        `${place}${lonely.text} cannot be read back, so a crash during its delivery would lose the secret`,
         "add --escrow ssm, or --escrow file where all runs come from this host",
       );
     }
   }
   return { ...settings, destinations, parsedEscrow };
+}
+
+/** Where in the configuration the targets of a layer stand, to be put before a message; nothing for what was typed. */
+function placeIn(origins: Layer["origins"]): string {
+  const origin = origins.get("deliver");
+  return origin === undefined || origin.startsWith("--") ? "" : `${origin}: `;
+}
+
+/** Does something with a target; what is wrong with it is told with the place where it stands. */
+async function inPlace<T>({ layers }: Rulebook, text: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const layer = layers.find(({ deliver = [] }) => deliver.includes(text));
+    if (!(error instanceof InvalidInput) || layer === undefined) throw error;
+    throw new InvalidInput(`${placeIn(layer.origins)}${error.message}`, error.hint);
+  }
 }
 
 async function find<T>(kinds: Readonly<Record<string, () => Promise<T>>>, kind: string, what: string): Promise<T> {

@@ -52,8 +52,8 @@ export function readPlan(text: string, where: string, expected: PlanExpectations
     );
   if (plan.settings !== expected.settings) {
     throw new InvalidInput(
-      `${where} was made with another policy, other destinations or another escrow`,
-      "give the same flags as to keyturn plan, or make a new plan",
+      `${where} was made with another policy, other destinations, another escrow or region`,
+      "give the same flags and configuration as to keyturn plan, or make a new plan",
     );
   }
   const made = parseInstant(plan.startedAt);

@@ -3,9 +3,10 @@ import { InvalidInput } from "../core/invalid-input.ts";
 import type { Match } from "../core/match.ts";
 import { type DeactivateRule, type DeleteRule, presetNames } from "../core/policy.ts";
 import type { PolicyChange } from "../core/rulebook.ts";
+import { parseAccount, parsePath, parsePercent, parseWholeNumber } from "../core/scalars.ts";
 import { parseTarget } from "../core/target.ts";
 import { days, milliseconds, parseDuration } from "../core/time.ts";
-import { checkTimeZone, parseDays, parseHours, parseMoment, parseWindow, type Window } from "../core/window.ts";
+import { checkTimeZone, parseDays, parseHours, parseMoment, parseWindowOrAny, type Window } from "../core/window.ts";
 
 /*
  * The shape of keyturn.yaml. Scalars arrive as the text that stands in the file, so that an account id keeps its zeros and
@@ -59,40 +60,19 @@ const flag = (description: string) =>
   ).optional();
 
 const wholeNumber = (description: string, lowest: number, highest: number) =>
-  text(
-    (given) => {
-      const count = Number(given);
-      if (!/^\d+$/.test(given) || count < lowest || count > highest)
-        throw new InvalidInput(`"${given}" is not a whole number from ${lowest} to ${highest}`);
-      return count;
-    },
-    { description, pattern: "^[0-9]+$", [NUMERIC]: true },
-  );
+  text((given) => parseWholeNumber(given, lowest, highest), { description, pattern: "^[0-9]+$", [NUMERIC]: true });
 
-const percent = text(
-  (given) => {
-    const [, share] = /^(\d+(?:\.\d+)?)%?$/.exec(given) ?? [];
-    if (share === undefined || Number(share) > 100) throw new InvalidInput(`"${given}" is not a share from 0 to 100 %`);
-    return Number(share);
-  },
-  {
-    description: "Refuse a whole run, before its first change, where more than this share of the users would change.",
-    examples: ["20%"],
-    [NUMERIC]: true,
-  },
-);
+const percent = text(parsePercent, {
+  description: "Refuse a whole run, before its first change, where more than this share of the users would change.",
+  examples: ["20%"],
+  [NUMERIC]: true,
+});
 
-const account = text(
-  (given) => {
-    if (!/^\d{12}$/.test(given)) throw new InvalidInput(`"${given}" is not an account id`, "it has twelve digits");
-    return given;
-  },
-  {
-    description: "An AWS account id: twelve digits, zeros in front included.",
-    pattern: "^[0-9]{12}$",
-    [NUMERIC]: true,
-  },
-);
+const account = text(parseAccount, {
+  description: "An AWS account id: twelve digits, zeros in front included.",
+  pattern: "^[0-9]{12}$",
+  [NUMERIC]: true,
+});
 
 const word = (description: string) =>
   text(
@@ -106,14 +86,7 @@ const word = (description: string) =>
 const oneOrMore = <T extends z.ZodType>(item: T) =>
   z.union([item, z.array(item).min(1)]).transform((given): z.output<T>[] => (Array.isArray(given) ? given : [given]));
 
-const path = text(
-  (given) => {
-    if (!given.startsWith("/"))
-      throw new InvalidInput(`"${given}" is not an IAM path`, `it begins with a slash: /${given}`);
-    return given.endsWith("/") ? given : `${given}/`;
-  },
-  { description: "Users whose IAM path begins with this.", examples: ["/ci/"] },
-);
+const path = text(parsePath, { description: "Users whose IAM path begins with this.", examples: ["/ci/"] });
 
 const pattern = word("A pattern: * stands for any text, ? for one character; case is ignored.");
 
@@ -237,7 +210,7 @@ const target = text((given) => parseTarget(given).text, {
 
 const window = z
   .union([
-    text((given): Window | null => (given === "any" ? null : parseWindow(given)), {
+    text(parseWindowOrAny, {
       description: "Days, hours and a time zone in one line; any = at any time.",
       examples: ["mon-fri 09:00-17:00 Europe/Berlin"],
     }),

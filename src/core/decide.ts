@@ -5,7 +5,7 @@ import type { Fact, Observation } from "./observation.ts";
 import { afterCreating, afterDelivered, afterDelivering } from "./recorded.ts";
 import { age, formatInstant, type Instant, later, roundDuration } from "./time.ts";
 import { withoutRecord } from "./unrecorded.ts";
-import { describeWindow, isOpen, nextOpening } from "./window.ts";
+import { isOpen, nextOpening, windowWords } from "./window.ts";
 import { blocked, still, waiting } from "./verdicts.ts";
 
 /*
@@ -82,7 +82,7 @@ function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap 
 }
 
 function judge(facts: Facts): Verdict {
-  const verdict = leftAlone(facts) ?? table(certain(facts));
+  const verdict = leftAlone(facts) ?? contradicted(facts) ?? table(certain(facts));
   if (verdict.standing !== "act" && verdict.standing !== "blocked") return verdict;
   if (facts.terms.policy.humans === "exclude" && !facts.terms.asked && facts.hasPassword()) {
     return {
@@ -91,6 +91,13 @@ function judge(facts: Facts): Verdict {
     };
   }
   return ownKey(facts, verdict) ?? homeless(facts, verdict) ?? outsideWindow(facts, verdict) ?? verdict;
+}
+
+/** Rules that met in this user contradict each other: nobody else is kept from their turn by that. */
+function contradicted({ terms: { doubt } }: Facts): Verdict | null {
+  if (doubt === null || doubt.kind !== "unusable") return null;
+  const what = doubt.hint ?? "let only one of these rules fit the user";
+  return blocked("settings-contradict", doubt.message, null, { what, at: null });
 }
 
 /** Where it is not known what holds for the user, nothing is decided: an exemption may be among it. */
@@ -169,7 +176,7 @@ function outsideWindow(facts: Facts, { action, sentence }: Verdict): Verdict | n
       : (action.kind === "deactivate" || action.kind === "delete") &&
         facts.active.some((key) => key.accessKeyId === action.key);
   if (!isNoticed) return null;
-  return waiting("outside-window", `${sentence}; the window is shut (${describeWindow(window)})`, {
+  return waiting("outside-window", `${sentence}; the window is shut (${windowWords(window)})`, {
     what: "the window opens",
     at: nextOpening(window, facts.now),
   });

@@ -3,8 +3,8 @@ import { InvalidInput } from "./invalid-input.ts";
 import { type Match, matches } from "./match.ts";
 import { planForMaxAge } from "./max-age.ts";
 import { checkPolicy, type Policy, preset, type PresetName } from "./policy.ts";
-import { type Duration, days } from "./time.ts";
-import type { Window } from "./window.ts";
+import { type Duration, days, type Instant } from "./time.ts";
+import { ANY_TIME, type Window } from "./window.ts";
 
 /** A policy as far as somebody spelled it out: a preset to start from, and what differs. */
 export interface PolicyChange extends Partial<Policy> {
@@ -24,6 +24,8 @@ export interface Layer {
   readonly besides?: readonly string[];
   /** Null = any time. */
   readonly window?: Window | null;
+  /** Nothing before this moment, whatever window holds: laid over it, so that it never opens one. */
+  readonly notBefore?: Instant;
   /** Where each setting stands, by its name (`policy.rotateAfter`, `deliver`, `window`): `keyturn.yaml:12:5`, `--policy`. */
   readonly origins: ReadonlyMap<string, string>;
 }
@@ -78,6 +80,12 @@ export const targetsOf = ({ layers }: Rulebook): readonly string[] => [
   ...new Set(layers.flatMap(({ deliver = [], besides = [] }) => [...deliver, ...besides])),
 ];
 
+/** The rulebook without what holds for some users only. */
+export const forEverybody = (rulebook: Rulebook): Rulebook => ({
+  ...rulebook,
+  layers: rulebook.layers.filter(({ match }) => match === null),
+});
+
 /** What may meet in a user: the layers for everybody, alone and with each other layer. */
 export const combinations = ({ layers }: Rulebook): readonly (readonly Layer[])[] =>
   [null, ...layers.filter(({ match }) => match !== null)].map((one) =>
@@ -103,9 +111,9 @@ export function settingsFor(rulebook: Rulebook, user: User, tags: Tags | null): 
 export function overlay(layers: readonly Layer[], runEvery: Duration, whose: string): Omit<UserSettings, "exempt"> {
   const { policy, maxAge, origins } = overlayPolicies(layers);
   const deliverer = layers.findLast((layer) => layer.deliver !== undefined);
-  const opener = layers.findLast((layer) => layer.window !== undefined);
+  const { window, origin } = overlayWindows(layers);
   origins.set("deliver", deliverer?.origins.get("deliver") ?? "default");
-  origins.set("window", opener?.origins.get("window") ?? "default");
+  origins.set("window", origin);
   return {
     policy: nameIn(whose, () =>
       checkPolicy(
@@ -114,8 +122,21 @@ export function overlay(layers: readonly Layer[], runEvery: Duration, whose: str
     ),
     maxAge,
     deliver: [...new Set([...(deliverer?.deliver ?? []), ...layers.flatMap(({ besides = [] }) => besides)])],
-    window: opener?.window ?? null,
+    window,
     origins,
+  };
+}
+
+function overlayWindows(layers: readonly Layer[]): { readonly window: Window | null; readonly origin: string } {
+  const opener = layers.findLast((layer) => layer.window !== undefined);
+  const starter = layers.findLast((layer) => layer.notBefore !== undefined);
+  const window = opener?.window ?? null;
+  const places = [opener?.origins.get("window"), starter?.origins.get("notBefore")].filter(
+    (place) => place !== undefined,
+  );
+  return {
+    window: starter?.notBefore === undefined ? window : { ...(window ?? ANY_TIME), notBefore: starter.notBefore },
+    origin: places.length === 0 ? "default" : places.join(", "),
   };
 }
 

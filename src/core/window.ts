@@ -1,5 +1,5 @@
 import { InvalidInput } from "./invalid-input.ts";
-import { hours, type Instant, instant, later, latest, minutes } from "./time.ts";
+import { formatInstant, hours, type Instant, instant, later, latest, minutes } from "./time.ts";
 
 /** When consumers may be touched: successors are made and predecessors switched off only inside. */
 export interface Window {
@@ -12,6 +12,9 @@ export interface Window {
   /** An IANA name, such as `Europe/Berlin`. */
   readonly timeZone: string;
 }
+
+/** A window that is never shut. */
+export const ANY_TIME: Window = { notBefore: null, days: [], hours: null, timeZone: "UTC" };
 
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const MINUTES_OF_A_DAY = 1_440;
@@ -123,12 +126,19 @@ export function describeWindow({ days, hours: span, timeZone }: Window): string 
   return when.length === 0 ? "any time" : [...when, timeZone].join(" ");
 }
 
+/** The window in words for people, its first moment included; null = any time. */
+export function windowWords(window: Window | null): string {
+  if (window === null) return "any";
+  const from = window.notBefore === null ? "" : `, not before ${formatInstant(window.notBefore)}`;
+  return `${describeWindow(window)}${from}`;
+}
+
 const clock = (minute: number): string =>
   `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
 
 /** Reads what stands after `--window`: days, hours and a time zone, each once, in any order: `mon-fri 09:00-17:00 Europe/Berlin`. */
 export function parseWindow(text: string): Window {
-  let window: Window = { notBefore: null, days: [], hours: null, timeZone: "UTC" };
+  let window = ANY_TIME;
   for (const word of text.trim().split(/\s+/)) {
     if (/^\d/.test(word)) window = { ...window, hours: parseHours(word) };
     else if (/^[A-Z][A-Za-z]*\/|^UTC$|^GMT$/.test(word)) window = { ...window, timeZone: checkTimeZone(word) };
@@ -138,3 +148,6 @@ export function parseWindow(text: string): Window {
     throw new InvalidInput(`"${text}" names neither days nor hours`, "such as mon-fri 09:00-17:00 Europe/Berlin");
   return window;
 }
+
+/** As {@link parseWindow}; null for `any`, which is how a rule or a flag lifts a window that is set elsewhere. */
+export const parseWindowOrAny = (text: string): Window | null => (text.trim() === "any" ? null : parseWindow(text));

@@ -2,14 +2,14 @@ import { type AccessKey, type AccessKeyId, type KeyPair } from "../core/access-k
 import { atWorkSince } from "../core/decide.ts";
 import { LEASE } from "../core/facts.ts";
 import type { Observation } from "../core/observation.ts";
-import { mentions, named, parseRecord, printRecord, refersTo, type RotationRecord } from "../core/record.ts";
+import { isOpen, mentions, named, parseRecord, printRecord, refersTo, type RotationRecord } from "../core/record.ts";
 import type { Secret } from "../core/secret.ts";
 import { age, type Instant, later, roundDuration } from "../core/time.ts";
 import type { Destination } from "../ports.ts";
 import { observeServed } from "./observe.ts";
 import { checkDestinations, deliverAndReadBack, verify } from "./rotate.ts";
 import { Slots } from "./slots.ts";
-import { asTurnEnd, type Outcome, Turn, TurnEnd } from "./turn.ts";
+import { asTurnEnd, orEndTurn, type Outcome, PERMISSIONS_HINT, Turn, TurnEnd } from "./turn.ts";
 import type { Subject, World } from "./world.ts";
 
 /*
@@ -28,9 +28,12 @@ export function byHand<T>(
   deed: (turn: Turn, seen: Observation) => Promise<T>,
 ): Promise<Deed<T>> {
   return new Slots(1, world.clock).use(async (slot): Promise<Deed<T>> => {
-    const turn = new Turn(world, subject, slot);
+    const journal = orEndTurn(world.journal, "make room, look with keyturn status, and do it again");
+    const turn = new Turn({ ...world, journal }, subject, slot);
     try {
+      mustBeCertain(turn);
       const seen = await observeServed(world, subject, true);
+      if (seen.keys.kind !== "known") throw new TurnEnd("failed", `the keys of ${turn.userName} could not be read`);
       const since = atWorkSince(seen, subject.terms, world.clock.now());
       if (since !== null) {
         throw new TurnEnd(
@@ -40,43 +43,72 @@ export function byHand<T>(
       }
       return { kind: "done", value: await deed(turn, seen) };
     } catch (error) {
-      return asTurnEnd(what, error).outcome;
+      const { outcome } = asTurnEnd(what, error);
+      const isDenied = outcome.kind === "failed" && outcome.hint === PERMISSIONS_HINT;
+      return isDenied
+        ? { ...outcome, hint: "keyturn policy --by-hand prints the permissions that are needed" }
+        : outcome;
     }
   });
 }
 
+/** Where rules go by tags, and the tags could not be read, nobody knows which targets are this user's. */
+function mustBeCertain({ subject: { user, terms } }: Turn): void {
+  const { doubt } = terms;
+  if (doubt === null) return;
+  const why =
+    doubt.kind === "denied"
+      ? `${doubt.action} on ${doubt.resource} is denied`
+      : doubt.kind === "failed"
+        ? `${doubt.action} failed: ${doubt.message}`
+        : doubt.message;
+  throw new TurnEnd(
+    "failed",
+    `it is not known what holds for ${user.userName}: ${why}`,
+    "put that right, or leave the configuration out: --config none",
+  );
+}
+
 /**
  * Retires the key that a person named: an Active one is made Inactive (or deleted, where `deleteNow`), an Inactive one is
- * deleted, though it be served or the only one.
+ * deleted, though it be served or the only one. `shown` = its status when the person agreed: a key that changed since is left
+ * alone. An unfinished rotation stays on record, or nothing would finish it; the key then counts as made Inactive by a person.
  */
 export async function retire(
   turn: Turn,
   seen: Observation,
   id: AccessKeyId,
   deleteNow: boolean,
+  shown: AccessKey["status"],
 ): Promise<"deactivated" | "deleted"> {
   const reason = "a person named this key";
   const { status } = keyOf(turn, seen, id);
   if (seen.signedBy === id)
     throw new TurnEnd("failed", `${id} signs this very run`, "use another identity, such as a role");
+  if (status !== shown) throw new TurnEnd("stopped", `${id} is ${status} now, and was ${shown} when it was shown`);
   if (status !== "Active" || deleteNow) {
     await turn.step("delete", [id], reason, () => turn.world.iam.deleteAccessKey(turn.userName, id));
     return "deleted";
   }
   const record = recordIn(seen);
-  const isSuccessor = (key: AccessKey) =>
-    key.accessKeyId !== id && refersTo(successorIn(record) ?? "", key.accessKeyId);
-  const successor = keysIn(seen).find(isSuccessor)?.accessKeyId ?? null;
-  await turn.record({ phase: "retiring", new: successor, old: [id] }, holdIn(record));
+  if (record.phase === "none" || !isOpen(record) || unfinishedIn(record, seen).includes(id)) {
+    const isSuccessor = (key: AccessKey) =>
+      key.accessKeyId !== id && refersTo(successorIn(record) ?? "", key.accessKeyId);
+    const successor = keysIn(seen).find(isSuccessor)?.accessKeyId ?? null;
+    await turn.record({ phase: "retiring", new: successor, old: [id] }, holdIn(record));
+  }
   await turn.step("deactivate", [id], reason, () => turn.world.iam.deactivate(turn.userName, id));
   return "deactivated";
 }
 
-/** Nobody but a person touches the user until then, or until {@link release}. Throws where another run wrote at the same time. */
-export async function hold(turn: Turn, seen: Observation, until: Instant | "open"): Promise<void> {
+/**
+ * Nobody but a person touches the user until then, or until {@link release}. Answers with the record as it stands now. Throws
+ * where another run wrote at the same time.
+ */
+export async function hold(turn: Turn, seen: Observation, until: Instant | "open"): Promise<string> {
   const record = recordIn(seen);
   const held = "at" in record ? record : { phase: "held" as const, at: turn.world.clock.now(), nonce: turn.nonce };
-  await writeAndSettle(turn, "hold", { ...held, hold: until });
+  return writeAndSettle(turn, "hold", { ...held, hold: until });
 }
 
 /** Ends a hold. Answers whether there was one. */
@@ -103,9 +135,23 @@ export interface RolledBack {
 export async function rollback(turn: Turn, seen: Observation, id: AccessKeyId): Promise<readonly RolledBack[]> {
   const { status } = keyOf(turn, seen, id);
   await hold(turn, seen, "open");
-  if (status !== "Active") {
-    await turn.step("activate", [id], "a person rolls back", () => turn.world.iam.activate(turn.userName, id));
+  try {
+    if (status !== "Active")
+      await turn.step("activate", [id], "a person rolls back", () => turn.world.iam.activate(turn.userName, id));
+    return await serveAgain(turn, seen, id);
+  } catch (error) {
+    const { userName } = turn;
+    // What holds now must be said: no run goes on from here.
+    throw new TurnEnd(
+      "failed",
+      asTurnEnd("rollback", error).message,
+      `${userName} is on hold: put that right and roll back again, or keyturn resume ${userName}`,
+    );
   }
+}
+
+/** Every destination that still has the secret serves the key. It must sign in before the first one does. */
+async function serveAgain(turn: Turn, seen: Observation, id: AccessKeyId): Promise<readonly RolledBack[]> {
   const results: RolledBack[] = [];
   let proved = false;
   for (const [index, destination] of turn.subject.destinations.entries()) {
@@ -146,7 +192,8 @@ export function predecessorIn(seen: Observation): AccessKeyId | null {
 /**
  * Makes a key that is there already the one that is served and managed: it must sign in as this very user, goes to every
  * destination that does not serve it yet, and is recorded as delivered, in place of `replaces`. No key is made. A passing hold
- * keeps runs away meanwhile: should this process die, nothing that it leaves makes any key deletable.
+ * keeps runs away meanwhile: should this process die, nothing that it leaves names any key as replaced. A hold that somebody set
+ * before stays.
  */
 export async function adopt(
   turn: Turn,
@@ -158,6 +205,7 @@ export async function adopt(
   const { status } = keyOf(turn, seen, id);
   for (const other of replaces) keyOf(turn, seen, other);
   if (status !== "Active") throw new TurnEnd("failed", `${id} is ${status}`, "make it Active first, or rotate");
+  refuseUnfinished(seen, id);
   refuseStrangers(turn, seen);
   await checkDestinations(turn);
   const secretAccessKey = given ?? (await heldBy(turn, id));
@@ -165,10 +213,15 @@ export async function adopt(
     throw new TurnEnd("failed", `no destination holds the secret of ${id}`, "hand it in on standard input");
   const pair: KeyPair = { accessKeyId: id, secretAccessKey };
   await proveOnce(turn, pair);
-  await hold(turn, seen, later(turn.world.clock.now(), LEASE));
+  const now = turn.world.clock.now();
+  const passing = later(now, LEASE);
+  const found = holdIn(recordIn(seen));
+  const before = found !== null && found !== "open" && found <= now ? null : found;
+  const kept = await hold(turn, seen, before === "open" || (before !== null && before > passing) ? before : passing);
   const targets = turn.subject.destinations.filter((_, index) => servedBy(seen, index) !== id);
   for (const destination of targets) await turn.step("deliver", [id], destination.label, () => give(destination, pair));
-  await turn.record({ phase: "delivered", new: id, old: replaces });
+  if ((await turn.readRecord()) !== kept) throw wroteMeanwhile(turn);
+  await turn.record({ phase: "delivered", new: id, old: replaces }, before);
   return targets.map(({ label }) => label);
 }
 
@@ -197,10 +250,25 @@ async function heldBy({ subject }: Turn, id: AccessKeyId): Promise<Secret | null
   return null;
 }
 
-/** A target that serves a key which is not this user's may be somebody else's. */
+/** A run would finish the delivery of that other key, and so take the place of this one. */
+function refuseUnfinished(seen: Observation, id: AccessKeyId): void {
+  const record = recordIn(seen);
+  const other = record.phase === "none" ? undefined : unfinishedIn(record, seen).find((each) => each !== id);
+  if (other === undefined) return;
+  const { userName } = seen.user;
+  throw new TurnEnd(
+    "failed",
+    `the delivery of ${other} is unfinished`,
+    `keyturn run --user ${userName} finishes it; where it is not wanted: keyturn retire ${userName} ${other} --delete`,
+  );
+}
+
+/** A target that serves a key which is not this user's may be somebody else's; so may one that could not be read. */
 function refuseStrangers(turn: Turn, seen: Observation): void {
   const own = keysIn(seen).map((key) => key.accessKeyId);
-  for (const [index, { label }] of seen.destinations.entries()) {
+  for (const [index, { label, readable, served: reading }] of seen.destinations.entries()) {
+    if (readable && reading.kind !== "known")
+      throw new TurnEnd("failed", `what ${label} serves could not be read`, "nothing was changed; try again");
     const served = servedBy(seen, index);
     if (served !== null && !own.includes(served) && !mentions(refsIn(recordIn(seen)), served))
       throw new TurnEnd(
@@ -211,16 +279,21 @@ function refuseStrangers(turn: Turn, seen: Observation): void {
   }
 }
 
-async function writeAndSettle(turn: Turn, step: string, record: RotationRecord): Promise<void> {
+async function writeAndSettle(turn: Turn, step: string, record: RotationRecord): Promise<string> {
+  turn.mustBeFresh();
+  const text = printRecord(record);
   await turn.writeRecord(step, record);
   await turn.settle();
-  if ((await turn.readRecord()) === printRecord(record)) return;
-  throw new TurnEnd(
+  if ((await turn.readRecord()) !== text) throw wroteMeanwhile(turn);
+  return text;
+}
+
+const wroteMeanwhile = ({ userName }: Turn) =>
+  new TurnEnd(
     "failed",
-    `another run wrote the record of ${turn.userName} at the same time`,
+    `another run wrote the record of ${userName} at the same time`,
     "try again in a few minutes, when it is over",
   );
-}
 
 type Readable = RotationRecord | { readonly phase: "none" };
 
@@ -238,6 +311,16 @@ function recordIn(seen: Observation): Readable {
 }
 
 const holdIn = (record: Readable): RotationRecord["hold"] => ("hold" in record ? record.hold : null);
+
+/** The keys whose delivery an unfinished turn left behind, as far as they are there still. */
+function unfinishedIn(record: RotationRecord, seen: Observation): readonly AccessKeyId[] {
+  if (!isOpen(record)) return [];
+  const isUnfinished = (id: AccessKeyId) =>
+    record.phase === "creating" ? !mentions(record.known, id) : refersTo(record.new, id);
+  return keysIn(seen)
+    .map((key) => key.accessKeyId)
+    .filter(isUnfinished);
+}
 
 const successorIn = (record: Readable): string | null => ("new" in record ? record.new : null);
 

@@ -47,7 +47,9 @@ export async function observeEverything(
   const wanted: Fact[] = keys
     .filter(({ accessKeyId }) => !seen.lastUse.has(accessKeyId))
     .map(({ accessKeyId }) => ({ kind: "last-use", accessKeyId }));
-  if (seen.hasPassword.kind === "unread") wanted.push({ kind: "password" });
+  // Where the policy takes people like everybody else, nobody need be allowed to ask who is one.
+  if (seen.hasPassword.kind === "unread" && subject.terms.policy.humans === "exclude")
+    wanted.push({ kind: "password" });
   if (seen.destinations.some(({ served }) => served.kind === "unread")) wanted.push({ kind: "served" });
   return learnAll(world, subject, seen, wanted);
 }

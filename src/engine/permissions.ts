@@ -5,6 +5,7 @@ import type { Caller } from "../ports.ts";
 
 /**
  * What the engine itself asks of IAM, as narrow as IAM allows: users by path, tags by key. `paths` such as `/ci/`; none = all.
+ * `byHand` = also what a person asks of it by name: `retire` and `rollback` change the status of a key under every policy.
  * `ListUsers` knows no resources. `GetAccessKeyLastUsed` is asked of keys whose user is not known, too: whose is the key that this
  * target serves?
  * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
@@ -13,6 +14,7 @@ export function enginePermissions(
   { partition, account }: Caller,
   policies: readonly Policy[],
   paths: readonly string[],
+  byHand: boolean,
 ): readonly Statement[] {
   const users = (paths.length === 0 ? ["/"] : paths).map((path) => `arn:${partition}:iam::${account}:user${path}*`);
   const reads = [
@@ -23,7 +25,7 @@ export function enginePermissions(
   ];
   const writes = [
     "iam:CreateAccessKey",
-    ...(policies.every(({ deactivate }) => deactivate.when === "never") ? [] : ["iam:UpdateAccessKey"]),
+    ...(byHand || policies.some(({ deactivate }) => deactivate.when !== "never") ? ["iam:UpdateAccessKey"] : []),
     // An orphan is deleted under every policy.
     "iam:DeleteAccessKey",
   ];

@@ -32,6 +32,7 @@ export async function resume(turn: Turn, id: AccessKeyId, known: readonly Access
   const secretAccessKey = await findSecret(turn, id);
   if (secretAccessKey === null) throw new TurnEnd("stopped", `the secret of ${id} is gone from where it was`);
   const pair = { accessKeyId: id, secretAccessKey };
+  turn.mustBeFresh();
   await turn.record({ phase: "delivering", new: id, known });
   await turn.settle();
   const keys = await turn.world.iam.listAccessKeys(turn.userName);

@@ -11,7 +11,7 @@ import { observe, observeEverything } from "./observe.ts";
 import { outcomeUntouched, reportFinding, reportTurns } from "./report-user.ts";
 import { type Slot, Slots } from "./slots.ts";
 import { takeTurn, type TurnReport } from "./take-turn.ts";
-import { asTurnEnd, TurnEnd } from "./turn.ts";
+import { asTurnEnd, orEndTurn } from "./turn.ts";
 import type { Subject, World } from "./world.ts";
 
 /** How many users are worked at, at one time; those who wait for IAM to settle do not count. */
@@ -24,6 +24,8 @@ export interface RunRules {
   /** Aborted: users in progress are finished, no other is begun. */
   readonly signal: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
+  /** Hears of each user as it was found, before anything is done. */
+  readonly onSeen?: (finding: Finding) => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface RunRules {
  */
 export async function run(world: World, subjects: readonly Subject[], rules: RunRules): Promise<readonly UserReport[]> {
   const slots = new Slots(PARALLEL_USERS, world.clock);
-  const findings = await checkTargets(await survey(world, subjects, slots), slots); //   observe, decide
+  const findings = await checkTargets(await survey(world, subjects, slots, rules), slots); //   observe, decide
   const chosen = choose(findings, rules.limits); //                                      filter
   await rules.approve(findings, chosen);
   const progress = new Progress(chosen, rules);
@@ -87,20 +89,8 @@ class Progress {
 
   /** A step that cannot be written down ends its turn, and no other user is begun. */
   watch(world: World): World {
-    const journal: World["journal"] = (step) => {
-      try {
-        world.journal(step);
-      } catch (error) {
-        this.stop();
-        const why = error instanceof Error ? error.message : "unknown error";
-        throw new TurnEnd(
-          "failed",
-          `the audit could not be written: ${why}`,
-          "no further user is begun; make room, and run again",
-        );
-      }
-    };
-    return { ...world, journal };
+    const hint = "no further user is begun; make room, and run again";
+    return { ...world, journal: orEndTurn(world.journal, hint, () => this.stop()) };
   }
 }
 
@@ -109,7 +99,7 @@ export async function survey(
   world: World,
   subjects: readonly Subject[],
   slots: Slots,
-  everything = false,
+  { everything = false, onSeen }: { readonly everything?: boolean; readonly onSeen?: RunRules["onSeen"] },
 ): Promise<readonly Finding[]> {
   const escrow = await escrowByUser(world);
   const look = everything ? observeEverything : observe;
@@ -119,7 +109,9 @@ export async function survey(
         const { user, tags } = subject;
         const before = { escrow: escrow(user.userName), ...(tags === undefined ? {} : { tags }) };
         const seen = await look(world, subject, before);
-        return { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
+        const finding = { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
+        onSeen?.(finding);
+        return finding;
       }),
     ),
   );

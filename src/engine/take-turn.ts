@@ -1,7 +1,8 @@
-import type { AccessKeyId } from "../core/access-key.ts";
+import type { AccessKeyId, Tags } from "../core/access-key.ts";
 import { decide } from "../core/decide.ts";
 import type { Action, UserDecision } from "../core/decision.ts";
 import type { Observation } from "../core/observation.ts";
+import { RECORD_TAG } from "../core/record.ts";
 import { type Foreknowledge, observe, observeServed } from "./observe.ts";
 import { deactivate, remove } from "./retire.ts";
 import { resume, rotate } from "./rotate.ts";
@@ -32,12 +33,27 @@ export async function takeTurn(
   const { action } = decision;
   if (action === null || !accept(decision)) return { seen, decision, outcome: null };
   try {
+    mustFitAsBefore(subject, seen);
+    turn.mustBeFresh();
     const created = await perform(turn, seen, decision, action, readAt);
     return { seen, decision, outcome: { kind: "done", action, created } };
   } catch (error) {
     return { seen, decision, outcome: asTurnEnd("reading again", error).outcome };
   }
 }
+
+/**
+ * Where rules go by tags, policy, targets and exemptions were chosen by the tags that the user had when the run began. With
+ * other tags, others may hold: the next run chooses anew. The record's own tag is no such tag.
+ */
+function mustFitAsBefore({ user, tags: before }: Subject, { tags: now }: Observation): void {
+  if (before === undefined || now.kind !== "known") return;
+  const tags = withoutRecord(now.value);
+  if (tags.length === withoutRecord(before).length && tags.every(([key, value]) => before.get(key) === value)) return;
+  throw new TurnEnd("stopped", `the tags of ${user.userName} changed since the run began, and rules go by tags`);
+}
+
+const withoutRecord = (tags: Tags) => [...tags].filter(([key]) => key !== RECORD_TAG);
 
 /** Performs one action. Answers with the id of the key that it made, if it made one. */
 async function perform(

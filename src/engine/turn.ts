@@ -4,7 +4,7 @@ import { TURN } from "../core/facts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { printRecord, type RotationRecord } from "../core/record.ts";
 import { type Duration, formatDuration, type Instant, milliseconds, seconds } from "../core/time.ts";
-import { CallError, type Step } from "../ports.ts";
+import { CallError, type Journal, type Step } from "../ports.ts";
 import type { Slot } from "./slots.ts";
 import type { Subject, World } from "./world.ts";
 
@@ -134,11 +134,37 @@ export class Turn {
     return this.#slot.pause(span);
   }
 
+  /**
+   * Ends a turn whose reading took so long that what was read, a hold among it, may have been replaced by somebody who has
+   * already seen their own write stand.
+   */
+  mustBeFresh(): void {
+    const { settle } = this.world;
+    if (settle > 0 && this.elapsed() > settle)
+      throw new TurnEnd("stopped", `reading took longer than ${formatDuration(settle)}; nothing was changed`);
+  }
+
   /** Reads the user's record as it stands now. */
   async readRecord(): Promise<string | null> {
     this.guard();
     return this.world.records.read(this.userName);
   }
+}
+
+/** The next step where something is denied in a run. */
+export const PERMISSIONS_HINT = "keyturn policy prints the permissions that are needed";
+
+/** A step that cannot be written down ends its turn. `hint` = what to do about it; `onFailure` hears of it first. */
+export function orEndTurn(journal: Journal, hint: string, onFailure: () => void = () => undefined): Journal {
+  return (step) => {
+    try {
+      journal(step);
+    } catch (error) {
+      onFailure();
+      const why = error instanceof Error ? error.message : "unknown error";
+      throw new TurnEnd("failed", `the audit could not be written: ${why}`, hint);
+    }
+  };
 }
 
 /** An error of a call or of the input, as the end of a turn. Other errors are bugs: they go on as they are. */
@@ -148,11 +174,7 @@ export function asTurnEnd(what: string, error: unknown): TurnEnd {
   if (!(error instanceof CallError)) throw error;
   switch (error.kind) {
     case "denied":
-      return new TurnEnd(
-        "failed",
-        `${what}: ${error.action} on ${error.resource} is denied`,
-        "keyturn policy prints the permissions that are needed",
-      );
+      return new TurnEnd("failed", `${what}: ${error.action} on ${error.resource} is denied`, PERMISSIONS_HINT);
     case "absent":
     case "refused":
       return new TurnEnd("failed", `${what}: ${error.action} on ${error.resource}: ${error.code}: ${error.message}`);

@@ -507,6 +507,14 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     ],
     settings: [],
   },
+  "settings-contradict": {
+    group: "blocked",
+    why: "Of all rules that fit a user the last one that sets something wins, setting by setting; which rules meet may hang on tags, which others may write. What comes out must make sense, or nothing is done to this user. Everybody else has their turn.",
+    next: "The next run looks again, and goes on once the rules that fit the user agree.",
+    person: "Look at what the report names, and let one of the rules fit fewer users or say less.",
+    commands: [["keyturn config show USER", "names the place and the contradiction"]],
+    settings: [],
+  },
   "destination-unusable": {
     group: "blocked",
     why: "Every destination is checked before a key is made, so that a new secret always has somewhere to go.",

@@ -1,7 +1,8 @@
+import type { Match } from "../core/match.ts";
 import type { DeactivateRule, DeleteRule, Policy } from "../core/policy.ts";
 import type { UserSettings } from "../core/rulebook.ts";
-import { formatDuration, formatInstant } from "../core/time.ts";
-import { describeWindow, type Window } from "../core/window.ts";
+import { formatDuration } from "../core/time.ts";
+import { windowWords } from "../core/window.ts";
 import { type Paint, table } from "./table.ts";
 
 /** One setting, its value as the configuration would say it, and where it comes from. */
@@ -34,6 +35,9 @@ export function userLines({ policy, maxAge, deliver, window, exempt, origins }: 
     line("exempt", exempt ?? "no"),
   ];
 }
+
+const oneOf = (values: readonly string[]): string =>
+  values.length === 1 ? (values[0] ?? "") : `[${values.join(", ")}]`;
 
 /** The settings as a table. */
 export const settingsText = (lines: readonly SettingLine[], paint: Paint): string =>
@@ -79,8 +83,13 @@ const inactiveWords = (rule: Policy["inactiveKeys"]): string =>
     ? rule
     : `{ deleteAfter: ${formatDuration(rule.deleteAfter)}${rule.onlyReplaced === true ? ", onlyReplaced: true" : ""} }`;
 
-function windowWords(window: Window | null): string {
-  if (window === null) return "any";
-  const from = window.notBefore === null ? "" : `, not before ${formatInstant(window.notBefore)}`;
-  return `${describeWindow(window)}${from}`;
+/** Whom a match names, as the configuration would say it. */
+export function matchWords({ path, name, tag }: Match): string {
+  const tags = tag === null ? [] : [...tag].map(([key, values]) => `${key}: ${oneOf(values)}`);
+  const parts = [
+    ...(path === null ? [] : [`path: ${oneOf(path)}`]),
+    ...(name === null ? [] : [`name: ${oneOf(name)}`]),
+    ...(tag === null ? [] : [`tag: { ${tags.join(", ")} }`]),
+  ];
+  return `{ ${parts.join(", ")} }`;
 }

@@ -166,8 +166,8 @@ describe("a plan is refused", () => {
     [
       "with other settings",
       { settings: "fedcba9876543210" },
-      "plan.json was made with another policy, other destinations or another escrow",
-      "give the same flags as to keyturn plan, or make a new plan",
+      "plan.json was made with another policy, other destinations, another escrow or region",
+      "give the same flags and configuration as to keyturn plan, or make a new plan",
     ],
     ["at no time", { startedAt: "yesterday" }, 'plan.json: "yesterday" is not when a plan was made', AGAIN],
     [

@@ -968,6 +968,12 @@ const rows: readonly Row[] = [
     },
     expected: blocked("destination-unusable"),
   },
+  {
+    row: "before",
+    says: "is blocked by rules that contradict each other",
+    user: { ageDays: 120, terms: { doubt: { kind: "unusable", message: "the policy of ci-bot: …", hint: null } } },
+    expected: blocked("settings-contradict"),
+  },
 ];
 
 /** A command with the short names of keys. */

@@ -4,8 +4,10 @@ import { Secret } from "../../src/core/secret.ts";
 import { adopt, byHand, type Deed, hold, predecessorIn, release, retire, rollback } from "../../src/engine/by-hand.ts";
 import { observeServed } from "../../src/engine/observe.ts";
 import type { Turn } from "../../src/engine/turn.ts";
+import { CallError } from "../../src/ports.ts";
 import type { Observation } from "../../src/core/observation.ts";
-import { days, hours, minutes, Rig } from "../support/rig.ts";
+import { CallCounter, Crash } from "../support/crash.ts";
+import { days, hours, minutes, Rig, seconds } from "../support/rig.ts";
 
 /** What a person does to `ci-bot`, with nobody else at work. */
 async function by<T>(rig: Rig, deed: (turn: Turn, seen: Observation) => Promise<T>): Promise<Deed<T>> {
@@ -122,7 +124,7 @@ describe("a hold", () => {
     const { ids } = rig.user("ci-bot", [{ ageDays: 120 }, { ageDays: 50 }]);
     const [old] = ids;
     await done(by(rig, (turn, seen) => hold(turn, seen, "open")));
-    await done(by(rig, (turn, seen) => retire(turn, seen, old ?? ("" as AccessKeyId), false)));
+    await done(by(rig, (turn, seen) => retire(turn, seen, old ?? ("" as AccessKeyId), false, "Active")));
     expect(rig.record("ci-bot")).toMatch(/hold=open$/);
   });
 });
@@ -237,27 +239,210 @@ describe("an adoption", () => {
     expect(rig.steps.filter((step) => step.outcome === "done")).toEqual([]);
   });
 
-  it("that dies at any call makes no key deletable", async () => {
-    for (let call = 1; call < 40; call += 1) {
-      const { rig, old, pair } = unexplained();
-      let count = 0;
-      rig.account.intercept = async (_action, _resource, effect) => {
-        count += 1;
-        if (count === call) throw new Error("killed");
-        return effect();
-      };
-      const died = await by(rig, (turn, seen) => adopt(turn, seen, pair.accessKeyId, pair.secretAccessKey, [])).then(
-        () => false,
-        () => true,
-      );
-      rig.account.intercept = async (_action, _resource, effect) => effect();
-      await rig.pass(days(2));
-      expect(
-        rig.account.keys("ci-bot").map((key) => `${key.accessKeyId} ${key.status}`),
-        `call ${call}`,
-      ).toEqual([`${old} Active`, `${pair.accessKeyId} Active`]);
-      if (!died) return;
-    }
-    throw new Error("it never ended");
+  it("keeps a hold that somebody set before, and is no way round one that is set meanwhile", async () => {
+    const { rig, pair } = unexplained();
+    await done(by(rig, (turn, seen) => hold(turn, seen, "open")));
+    await done(by(rig, (turn, seen) => adopt(turn, seen, pair.accessKeyId, pair.secretAccessKey, [])));
+    expect(rig.record("ci-bot")).toMatch(/^v1 delivered .* hold=open$/);
+    const other = unexplained();
+    other.destination.intercept = async (action, _label, effect) => {
+      if (action === "deliver") other.rig.account.tags("ci-bot").set("keyturn:rotation", HELD);
+      return effect();
+    };
+    const { accessKeyId: id, secretAccessKey } = other.pair;
+    const raced = await by(other.rig, (turn, seen) => adopt(turn, seen, id, secretAccessKey, []));
+    expect(raced).toMatchObject({ kind: "failed", sentence: expect.stringContaining("at the same time") });
+    expect(other.rig.record("ci-bot")).toBe(HELD);
   });
+
+  it("writes to no target that could not be read, and for nobody of whom it is not known what holds", async () => {
+    const { rig, pair, destination } = unexplained();
+    const { accessKeyId: id, secretAccessKey } = pair;
+    destination.intercept = async (action, _label, effect) => {
+      if (action === "read") throw new CallError("unknown", "read", "memory", "Throttled", "too often");
+      return effect();
+    };
+    const blind = await by(rig, (turn, seen) => adopt(turn, seen, id, secretAccessKey, []));
+    expect(blind).toMatchObject({ kind: "failed", sentence: "what memory:ci-bot serves could not be read" });
+    expect(destination.current).toBeNull();
+    const [subject] = rig.subjects();
+    if (subject === undefined) throw new Error("no user");
+    const doubt = { kind: "failed", action: "iam:ListUserTags", message: "Throttled" } as const;
+    const unsure = { ...subject, terms: { ...subject.terms, doubt } };
+    const asked = byHand(rig.world, unsure, "test", (turn, seen) => adopt(turn, seen, id, secretAccessKey, []));
+    expect(await asked).toMatchObject({ kind: "failed", sentence: expect.stringContaining("iam:ListUserTags failed") });
+    expect([destination.current, rig.record("ci-bot")]).toEqual([null, null]);
+  });
+
+  it("does not take the place of a key whose delivery a run will finish", async () => {
+    const { rig, old, pair } = unexplained();
+    const id = pair.accessKeyId;
+    rig.account
+      .tags("ci-bot")
+      .set("keyturn:rotation", `v1 delivering at=2026-01-01T00:00:00Z n=x new=${id} known=${old}`);
+    const refused = await by(rig, (turn, seen) => adopt(turn, seen, old, pair.secretAccessKey, []));
+    expect(refused).toMatchObject({ kind: "failed", sentence: `the delivery of ${id} is unfinished` });
+    expect((await by(rig, (turn, seen) => adopt(turn, seen, id, pair.secretAccessKey, []))).kind).toBe("done");
+  });
+});
+
+describe("a key that a person retires", () => {
+  it("is left alone where it is not what it was when it was shown", async () => {
+    const rig = new Rig();
+    const { ids } = rig.user("ci-bot", [{ ageDays: 120, status: "Inactive" }, { ageDays: 50 }]);
+    const [old] = ids;
+    const changed = await by(rig, (turn, seen) => retire(turn, seen, old ?? ("" as AccessKeyId), false, "Active"));
+    expect(changed).toMatchObject({
+      kind: "stopped",
+      sentence: `${old} is Inactive now, and was Active when it was shown`,
+    });
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+  });
+
+  it("does not cost the secret of a successor whose delivery is unfinished", async () => {
+    const rig = new Rig(undefined, { useEscrow: true });
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], { readable: false });
+    const [old] = ids;
+    destination.intercept = async (action, label, effect) => {
+      if (action === "deliver") throw new CallError("unknown", action, label, "TimeoutError", "no answer in time");
+      return effect();
+    };
+    await rig.run();
+    destination.intercept = async (_action, _label, effect) => effect();
+    const [, fresh] = rig.account.keys("ci-bot");
+    expect([rig.record("ci-bot")?.slice(0, 13), await rig.escrow.list()]).toMatchObject(["v1 delivering", [{}]]);
+    rig.skip(minutes(10));
+    await done(by(rig, (turn, seen) => retire(turn, seen, old ?? ("" as AccessKeyId), false, "Active")));
+    await rig.run();
+    expect(destination.current?.accessKeyId).toBe(fresh?.accessKeyId);
+    expect([rig.statuses("ci-bot"), await rig.escrow.list()]).toEqual(["Inactive Active", []]);
+  });
+});
+
+describe("what a person does to one user", () => {
+  it("ends where the user's keys cannot be read, or reading took so long that another run may be over", async () => {
+    const rig = new Rig();
+    rig.user("ci-bot", [{ ageDays: 120 }]);
+    rig.account.intercept = async (action, resource, effect) => {
+      if (action === "iam:ListAccessKeys") throw new CallError("unknown", action, resource, "Throttling", "too often");
+      return effect();
+    };
+    const blind = await by(rig, (turn, seen) => hold(turn, seen, "open"));
+    expect(blind).toMatchObject({ kind: "failed", sentence: "the keys of ci-bot could not be read" });
+    rig.account.intercept = async (action, _resource, effect) => {
+      if (action === "iam:ListUserTags") rig.skip(seconds(20));
+      return effect();
+    };
+    const slow = await by(rig, (turn, seen) => hold(turn, seen, "open"));
+    expect(slow).toMatchObject({ kind: "stopped", sentence: expect.stringContaining("took longer than 15s") });
+    expect(rig.record("ci-bot")).toBeNull();
+  });
+
+  it("ends with words where it cannot be written down, before a key is touched", async () => {
+    const { rig, old } = await retired();
+    const [subject] = rig.subjects();
+    if (subject === undefined) throw new Error("no user");
+    const journal = () => {
+      throw new Error("ENOSPC: no space left on device");
+    };
+    const unwritten = byHand({ ...rig.world, journal }, subject, "test", (turn, seen) =>
+      retire(turn, seen, old, true, "Inactive"),
+    );
+    expect(await unwritten).toMatchObject({ kind: "failed", sentence: expect.stringContaining("ENOSPC") });
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+  });
+
+  it("says that the user is on hold where a rollback ends half way", async () => {
+    const { rig, old } = await retired();
+    rig.account.intercept = async (action, resource, effect) => {
+      if (action === "iam:UpdateAccessKey") throw new CallError("denied", action, resource, "AccessDenied", "no");
+      return effect();
+    };
+    const half = await by(rig, (turn, seen) => rollback(turn, seen, old));
+    expect(half).toMatchObject({ kind: "failed", hint: expect.stringContaining("ci-bot is on hold") });
+  });
+});
+
+const HELD = "v1 held at=2026-01-05T08:00:00Z n=x hold=open";
+
+/** Each deed, the world that it is done in, and what must be true once it was done again, or died half way and was done again. */
+const deeds: Readonly<
+  Record<
+    string,
+    () => Promise<{ rig: Rig; deed: (turn: Turn, seen: Observation) => Promise<unknown>; end: () => Promise<void> }>
+  >
+> = {
+  hold: async () => {
+    const { rig } = await retired();
+    const end = async () => expect((await rig.runFor("ci-bot")).code).toBe("on-hold");
+    return { rig, deed: (turn, seen) => hold(turn, seen, "open"), end };
+  },
+  release: async () => {
+    const { rig } = await retired();
+    await done(by(rig, (turn, seen) => hold(turn, seen, "open")));
+    const end = async () => expect((await rig.runFor("ci-bot")).code).not.toBe("on-hold");
+    return { rig, deed: release, end };
+  },
+  retire: async () => {
+    const { rig, fresh } = await retired();
+    const deed = (turn: Turn, seen: Observation) => retire(turn, seen, fresh, false, "Active");
+    const end = async () => expect(rig.statuses("ci-bot")).toBe("Inactive Inactive");
+    return { rig, deed, end };
+  },
+  rollback: async () => {
+    const { rig, old } = await retired();
+    const [destination] = rig.destinations.get("ci-bot") ?? [];
+    const end = async () => {
+      expect((await destination?.read?.())?.accessKeyId).toBe(old);
+      expect([rig.statuses("ci-bot"), (await rig.runFor("ci-bot")).code]).toEqual(["Active Active", "on-hold"]);
+    };
+    return { rig, deed: (turn, seen) => rollback(turn, seen, old), end };
+  },
+  adopt: async () => {
+    const rig = new Rig();
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 200 }], {}, { served: true });
+    const { accessKeyId, secretAccessKey } = rig.account.addKey("ci-bot", { createDate: rig.ago(days(20)) });
+    const end = async () => {
+      expect(destination.current?.accessKeyId).toBe(accessKeyId);
+      expect(rig.record("ci-bot")).toMatch(/^v1 delivered [^=]+=.* old=\w+$/);
+    };
+    return { rig, deed: (turn, seen) => adopt(turn, seen, accessKeyId, secretAccessKey, ids), end };
+  },
+};
+
+describe.each(Object.entries(deeds))("%s", (name, prepare) => {
+  it.each(["before", "after"] as const)(
+    "that dies %s any call takes no working key, and can be done again",
+    async (when) => {
+      for (let call = 1; ; call += 1) {
+        const { rig, deed, end } = await prepare();
+        const active = rig.account.keys("ci-bot").filter((key) => key.status === "Active").length;
+        const counter = new CallCounter(rig);
+        counter.dieAt = { call, when };
+        const died = await by(rig, deed).then(
+          () => null,
+          (error: unknown) => {
+            if (error instanceof Crash) return `call ${call}, ${error.message}`;
+            throw error;
+          },
+        );
+        counter.dieAt = null;
+        rig.skip(minutes(5));
+        if (died !== null) {
+          await rig.run();
+          const left = rig.account.keys("ci-bot").filter((key) => key.status === "Active").length;
+          expect(left, died).toBeGreaterThanOrEqual(name === "retire" ? active - 1 : active);
+          rig.skip(minutes(5));
+          const again = await by(rig, deed);
+          if (again.kind === "stopped") expect(again.sentence, died).toContain("when it was shown");
+          else expect(again.kind, died).toBe("done");
+        }
+        await end();
+        if (died === null) {
+          expect(call).toBeGreaterThan(4);
+          return;
+        }
+      }
+    },
+  );
 });

@@ -587,3 +587,35 @@ describe("calls", () => {
     expect(rig.statuses("ci-bot")).toBe("Active");
   });
 });
+
+describe("what a decision rested on", () => {
+  it("is read again: with other tags than the rules were chosen by, nothing is done in this run", async () => {
+    const rig = new Rig();
+    rig.user("ci-bot", [{ ageDays: 120 }]);
+    const subjects = () => rig.subjects().map((subject) => ({ ...subject, tags: new Map(rig.account.tags("ci-bot")) }));
+    const tagged = run(rig.world, subjects(), {
+      ...freely,
+      approve: async () => void rig.account.tags("ci-bot").set("keep-out", "yes"),
+    });
+    expect((await tagged).map(outcomeOf)).toEqual(["stopped"]);
+    expect(rig.account.keys("ci-bot")).toHaveLength(1);
+    // The record is a tag, too: its own changes are no reason to stop.
+    expect((await run(rig.world, subjects(), freely)).map(outcomeOf)).toEqual(["rotate"]);
+  });
+
+  it("is too old after a slow read: a hold that was set meanwhile is not overwritten", async () => {
+    const rig = new Rig(presets.threshold);
+    const { destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    await rig.run();
+    rig.account.tags("ci-bot").set("keyturn:rotation", "");
+    const [old] = rig.account.keys("ci-bot");
+    if (old !== undefined) rig.account.setStatus(old.accessKeyId, "Active");
+    rig.skip(minutes(10));
+    destination.intercept = async (action, _label, effect) => {
+      if (action === "readPast") rig.skip(seconds(20));
+      return effect();
+    };
+    expect((await rig.runFor("ci-bot")).steps.map(({ result }) => result)).toEqual(["stopped"]);
+    expect(rig.record("ci-bot")).toBe("");
+  });
+});

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { keyturn } from "../support/cli.ts";
+import { startFaultProxy } from "../support/fault-proxy.ts";
 import { typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
@@ -51,6 +52,42 @@ describe.skipIf(motoMissing !== null)(
       expect([past.code, past.err]).toEqual([2, expect.stringContaining("is over already")]);
       const odd = await go("hold", "ci-bot", "--until", "soon");
       expect([odd.code, odd.err]).toEqual([2, expect.stringContaining('"soon" is not a duration')]);
+    });
+
+    it("asks for nothing that keyturn policy --by-hand does not print, under a policy that never deactivates", async () => {
+      const proxy = await startFaultProxy(moto.url);
+      const settings = ["--policy", "two-key", ...DELIVER];
+      const hand = (...args: string[]) => typed([...args, ...settings, ...HAND], proxy.url);
+      try {
+        await moto.seed([{ name: "ci-bot", keys: [{ ageDays: 200, usedDaysAgo: 1 }] }]);
+        expect((await hand("rotate", "ci-bot")).code).toBe(0);
+        const [old, fresh] = (await moto.keys()).map((key) => key.accessKeyId);
+        let now = 3600;
+        await moto.shift(now);
+        for (const deed of [
+          ["hold"],
+          ["resume"],
+          ["retire", old ?? ""],
+          ["adopt", "--key", fresh ?? ""],
+          ["rollback", "--key", old ?? ""],
+        ]) {
+          const [verb = "", ...more] = deed;
+          const { code, err } = await hand(verb, "ci-bot", ...more);
+          expect(code, `${verb}: ${err}`).toBeLessThanOrEqual(verb === "rollback" ? 1 : 0);
+          now += 600;
+          await moto.shift(now);
+        }
+      } finally {
+        await proxy.stop();
+      }
+      const asked = new Set(proxy.calls.map(({ action }) => action).filter((action) => !action.startsWith("sts:")));
+      const allowed = async (...more: string[]) => {
+        const { out } = await typed(["policy", "--account", "123456789012", ...settings, ...more], moto.url);
+        return (JSON.parse(out) as { Statement: { Action: string[] }[] }).Statement.flatMap(({ Action }) => Action);
+      };
+      expect([...asked]).toContain("iam:UpdateAccessKey");
+      expect(await allowed("--by-hand")).toEqual(expect.arrayContaining([...asked]));
+      expect(await allowed()).not.toContain("iam:UpdateAccessKey");
     });
 
     it("rollback, where a destination remembers, and where none does", async () => {

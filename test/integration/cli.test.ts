@@ -436,7 +436,7 @@ describe.skipIf(motoMissing !== null)(`the command line against AWS's emulator $
         ["run", "--all-users", "--dry-run", "--deliver", "stdout", "--report", "r.json"],
       ]) {
         const { stdout, stderr, code } = await go([...args, "--format", "json"]);
-        expect([code, stderr.replace(/^Run in account[\s\S]*$/, "")], args.join(" ")).toEqual([0, ""]);
+        expect([code, stderr.replace(/^Plan for account[\s\S]*$/, "")], args.join(" ")).toEqual([0, ""]);
         const text = args[0] === "run" ? readFileSync(join(home, "r.json"), "utf8") : stdout;
         expect(JSON.parse(text)).toMatchObject({
           schema: `keyturn/${args[0]}/v1`,
@@ -445,6 +445,20 @@ describe.skipIf(motoMissing !== null)(`the command line against AWS's emulator $
           startedAt: expect.stringMatching(/Z$/),
         });
         expect(text).toContain(key?.accessKeyId);
+      }
+    });
+
+    it("of a dry run says what would be done, as a plan does; --verbose says what was read", async () => {
+      const [key] = await seedOne();
+      const id = key?.accessKeyId;
+      const dry = await go([...RUN, "--deliver", "file:./{user}.json", "--dry-run"]);
+      const plan = await go(["plan", "--deliver", "file:./{user}.json"]);
+      expect(dry.stdout).toMatch(/ci-bot +create a successor of \w+ +file:\S+ci-bot.json /);
+      expect(plan.stdout).toContain(dry.stdout.trim());
+      for (const args of [["scan"], ["plan"], ["status", "ci-bot"], [...RUN, "--deliver", "stdout", "--dry-run"]]) {
+        expect((await go([...args])).stderr, args[0]).not.toContain("keys AKIA");
+        const { stderr } = await go([...args, "--verbose"]);
+        expect(stderr, args[0]).toMatch(new RegExp(`^ci-bot: keys ${id} Active; record none; .*decided: act due`, "m"));
       }
     });
 

@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { typed } from "../support/in-process.ts";
+import { keyturnHere, typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 const RECIPES = fileURLToPath(new URL("../../recipes/", import.meta.url));
@@ -145,12 +145,114 @@ defaults:
     expect(out).toMatch(/policy\.rotateAfter +30d +\S*keyturn\.yaml:3:15/);
   });
 
+  it("shows every setting, and the place of each that the file or a flag says", async () => {
+    const file = write(`
+accounts: [123456789012]
+profile: rotator
+region: eu-west-3
+select: { path: /ci/, tag: { team: [a, b] } }
+escrow: ssm
+settle: 20s
+runEvery: 6h
+audit: HOME/audit.jsonl
+limits: { maxRotations: 3, refuseAbove: 20%, failOn: failed }
+defaults:
+  window: mon-thu 09:00-16:00 Europe/Berlin
+exempt: [{ name: break-glass-*, reason: x }]
+`);
+    const { code, out } = await go(
+      "config",
+      "show",
+      "--config",
+      file,
+      "--not-before",
+      "2026-12-01",
+      "--escrow",
+      "none",
+    );
+    expect(code).toBe(0);
+    const lines = Object.fromEntries(
+      out.split("\n").map((line) => {
+        const [name = "", value = "", from = ""] = line.trim().split(/ {2,}/);
+        return [name, `${value} < ${from.replace(/\S*keyturn.yaml/, "")}`];
+      }),
+    );
+    expect(lines).toMatchObject({
+      accounts: "123456789012 < :2:1",
+      profile: "rotator < :3:1",
+      region: "eu-west-3 < :4:1",
+      select: "{ path: /ci/, tag: { team: [a, b] } } < :5:1",
+      escrow: "none < --escrow",
+      settle: "20s < :7:1",
+      runEvery: "6h < :8:1",
+      audit: `${home}/audit.jsonl < :9:1`,
+      "limits.maxRotations": "3 < :10:11",
+      "limits.refuseAbove": "20% < :10:28",
+      "limits.failOn": "failed < :10:46",
+      window: "mon,tue,wed,thu 09:00-16:00 Europe/Berlin, not before 2026-12-01T00:00:00Z < :12:3, --not-before",
+    });
+  });
+
+  it("says the place of a target that is wrong, and refuses what would exempt nobody", async () => {
+    const wrong = await go("config", "check", write('defaults:\n  deliver: "sms:/keys/{user}"\n'));
+    expect([wrong.code, wrong.err]).toEqual([
+      2,
+      expect.stringMatching(/keyturn\.yaml:2:3: there is no destination "sms"/),
+    ]);
+    const pattern = await go("config", "check", write("exempt: [{ path: /prod-*, reason: x }]\n"));
+    expect([pattern.code, pattern.err]).toEqual([
+      2,
+      expect.stringContaining('keyturn.yaml:1:18: exempt[0].path: "/prod-*" is a pattern'),
+    ]);
+    const empty = await go("scan", "--exempt", "");
+    expect([empty.code, empty.err]).toEqual([2, expect.stringContaining("it is empty")]);
+  });
+
+  it("keeps nobody but the user from whose tags rules contradict each other", async () => {
+    await moto.seed([
+      { name: "ci-bot", keys: OLD },
+      { name: "odd", tags: { a: "1", b: "1" }, keys: OLD },
+      { name: "kept", tags: { a: "1", b: "1", keep: "1" }, keys: OLD },
+    ]);
+    const file = write(`
+defaults: { deliver: "file:HOME/keys/{user}.json" }
+rules:
+  - match: { tag: { a: "1" } }
+    policy: { oldKey: { deactivate: never } }
+  - match: { tag: { b: "1" } }
+    policy: { oldKey: { delete: { after: 30m } } }
+exempt: [{ tag: { keep: "*" }, reason: x }]
+`);
+    const { code, out } = await run(file, "--all-users");
+    expect(outcomes(out)).toEqual({
+      "ci-bot": "changed due",
+      odd: "blocked settings-contradict",
+      kept: "left-alone exempt",
+    });
+    expect(code).toBe(1);
+    const shown = await go("config", "show", "odd", "--config", file);
+    expect([shown.code, shown.err]).toEqual([2, expect.stringContaining("the policy of odd")]);
+  });
+
+  it("is not passed over in silence where it is a link to nowhere, and names the audit of a user's story", async () => {
+    await moto.seed([{ name: "ci-bot", keys: OLD }]);
+    symlinkSync(join(home, "gone.yaml"), join(home, "keyturn.yml"));
+    const lost = await keyturnHere(["scan"], { endpoint: moto.url, cwd: home });
+    expect([lost.code, lost.stderr]).toEqual([2, expect.stringContaining("keyturn.yml cannot be read (ENOENT)")]);
+    const file = write('audit: HOME/own.jsonl\ndefaults: { deliver: "file:HOME/keys/{user}.json" }\n');
+    expect((await go("status", "ci-bot", "--config", file)).code).toBe(0);
+    await go("run", "--config", file, "--settle", "0s", "--yes", "--all-users");
+    expect((await go("status", "ci-bot", "--config", file)).out).toMatch(/record-creating/);
+  });
+
   it("is refused by a plan that was made with another", async () => {
     await moto.seed([{ name: "ci-bot", keys: OLD }]);
     const text = 'defaults: { deliver: "file:HOME/keys/{user}.json" }\n';
     const plan = join(home, "plan.json");
     await go("plan", "--config", write(text), "--out", plan, "--all-users");
     expect((await run(write(`# a comment\n${text}`), plan, "--all-users", "--dry-run")).code).toBe(0);
+    const elsewhere = await run(write(text), plan, "--all-users", "--dry-run", "--region", "eu-west-3");
+    expect([elsewhere.code, elsewhere.err]).toEqual([2, expect.stringContaining("another escrow or region")]);
     const other = await run(write(`${text}exempt: [{ name: x, reason: y }]\n`), plan, "--all-users");
     expect([other.code, other.err]).toEqual([
       2,

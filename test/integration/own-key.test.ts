@@ -56,6 +56,13 @@ describe.skipIf(motoMissing !== null)(`the key that signs the run itself ${motoM
   });
   const refused = () => ({ code: 2, stdout: "", sent: [], file: credentials(old.accessKeyId, old.secretAccessKey) });
 
+  it("is the one of the profile that the configuration names, where none is typed", async () => {
+    writeFileSync(join(home, "keyturn.yaml"), "profile: rotator\n");
+    const { code, stderr } = await say(["rotate", "--self", "--settle", "0s", "--yes"]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("switched over: the profile rotator signs in as")]);
+    expect(keyInFile()).not.toBe(old.accessKeyId);
+  });
+
   it("is switched over, proved, and retired by a later run that signs with the new one", async () => {
     const { code, stdout, stderr } = await go([...SELF, "--policy", "threshold", "--format", "json"]);
     const successor = keyInFile();
