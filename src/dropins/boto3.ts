@@ -4,6 +4,7 @@
  *
  * - Credentials in the environment win over `AWS_PROFILE`; the SDK for JavaScript has it the other way round.
  * - `AWS_DEFAULT_PROFILE` is a profile, too, and goes before `AWS_PROFILE`.
+ * - The region is `AWS_DEFAULT_REGION`, and `AWS_REGION` counts only without it: it decides whether it is AWS, GovCloud or China.
  * - `AWS_SECURITY_TOKEN` is the old name of `AWS_SESSION_TOKEN`.
  *
  * @see https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
@@ -11,6 +12,7 @@
 export function lookForCredentialsAsBoto3(environment: NodeJS.ProcessEnv): void {
   const isSet = (name: string): boolean => (environment[name] ?? "") !== "";
   if (isSet("AWS_DEFAULT_PROFILE")) environment["AWS_PROFILE"] = environment["AWS_DEFAULT_PROFILE"];
+  if (isSet("AWS_DEFAULT_REGION")) environment["AWS_REGION"] = environment["AWS_DEFAULT_REGION"];
   if (isSet("AWS_SECURITY_TOKEN") && !isSet("AWS_SESSION_TOKEN"))
     environment["AWS_SESSION_TOKEN"] = environment["AWS_SECURITY_TOKEN"];
   if (isSet("AWS_ACCESS_KEY_ID") && isSet("AWS_SECRET_ACCESS_KEY")) delete environment["AWS_PROFILE"];

@@ -21,6 +21,13 @@ describe("credentials are looked for as boto3 did:", () => {
     expect(after({ AWS_DEFAULT_PROFILE: "", AWS_PROFILE: "second" })).toMatchObject({ AWS_PROFILE: "second" });
   });
 
+  it("AWS_DEFAULT_REGION goes before AWS_REGION: IAM of China or GovCloud is asked where boto3 asked it", () => {
+    expect(after({ AWS_DEFAULT_REGION: "cn-north-1", AWS_REGION: "us-east-1" })).toMatchObject({
+      AWS_REGION: "cn-north-1",
+    });
+    expect(after({ AWS_DEFAULT_REGION: "", AWS_REGION: "us-east-1" })).toMatchObject({ AWS_REGION: "us-east-1" });
+  });
+
   it("AWS_SECURITY_TOKEN is the old name of the session token", () => {
     expect(after({ AWS_SECURITY_TOKEN: "old" })).toMatchObject({ AWS_SESSION_TOKEN: "old" });
     expect(after({ AWS_SECURITY_TOKEN: "old", AWS_SESSION_TOKEN: "new" })).toMatchObject({ AWS_SESSION_TOKEN: "new" });

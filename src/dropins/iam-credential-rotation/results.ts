@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type AccessKeyId, isAccessKeyId, type KeyPair, type User } from "../../core/access-key.ts";
+import { InvalidInput } from "../../core/invalid-input.ts";
 import type { KeyReport } from "../../core/result.ts";
 import { Secret } from "../../core/secret.ts";
 import { checkReplaceable, lookAt, replaceFile } from "../../host/atomic-file.ts";
@@ -26,9 +27,16 @@ export interface Results {
   end(): Promise<void>;
 }
 
-/** Throws `InvalidInput` where the file cannot be written: found out before any key is touched. */
+/** Throws `InvalidInput` where nobody would get the results: found out before any key is touched. */
 export async function openResults(io: DropInIo, outfile: string | null): Promise<Results> {
-  if (outfile === null) return new StreamedResults(io);
+  if (outfile === null) {
+    if (io.isDiscarded)
+      throw new InvalidInput(
+        "standard output is closed, or the null device: every new key would be lost",
+        "redirect it to a file or a pipe, or name a file with -o",
+      );
+    return new StreamedResults(io);
+  }
   const results = new FileResults(outfile);
   await results.checkName();
   return results;
@@ -91,6 +99,8 @@ class FileResults implements Results {
       const found = await lookAt(this.#place);
       if (found?.isSymbolicLink() === true) throw badOutfile(`${this.#typed} is a symbolic link; name the file itself`);
       if (found !== null && !found.isFile()) throw badOutfile(`${this.#typed} is not a file`);
+      // It is replaced by a rename, which asks nobody; but what stands in it may be the only place that has a secret.
+      if (found !== null) await access(this.#place, constants.R_OK | constants.W_OK);
       await checkReplaceable(this.#place);
     } catch (error) {
       if (!(error instanceof Error && "code" in error)) throw error;
