@@ -25,7 +25,7 @@ def main():
     words = flags(sys.argv[1:])
     if not any(word.split("=")[0] in ("--output-format", "-h", "--help") for word in words):
         words += ["--output-format", "json"]
-    command = shlex.split(os.environ.get("ROTATE_IAM_KEYS") or "rotate-iam-keys")
+    command = command_from(os.environ.get("ROTATE_IAM_KEYS", ""))
     try:
         os.execvp(command[0], command + words)
     except OSError as error:
@@ -33,6 +33,13 @@ def main():
             f"{command[0]} cannot be run ({error.strerror})",
             "install keyturn on the gateway, or set ROTATE_IAM_KEYS to the command",
         )
+
+
+def command_from(text):
+    try:
+        return shlex.split(text) or ["rotate-iam-keys"]
+    except ValueError as error:
+        refuse(f"ROTATE_IAM_KEYS is no command ({error})", "close its quotes, such as '/opt/my node/bin/node' /opt/main.js")
 
 
 def flags(arguments):
@@ -60,7 +67,7 @@ def switched_on(name, text):
 
 
 def check_days(text):
-    if text != "" and not (text.isascii() and text.isdigit() and 1 <= int(text) <= 365):
+    if text != "" and not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= 365):
         refuse(f"days_threshold is no whole number from 1 to 365: {text!r}", "--set days_threshold=90")
 
 

@@ -1,4 +1,5 @@
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { parseKnownFiles } from "@smithy/core/config";
 import { isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { type Instant, instant } from "../core/time.ts";
@@ -31,6 +32,7 @@ export const openVerifier = (access: AwsAccess): Verifier => ({
 
 /** Who this run is. Throws {@link InvalidInput} where there are no usable credentials, with the way to some. */
 export async function whoAmI(access: AwsAccess): Promise<Caller> {
+  await checkProfile(access.profile ?? process.env["AWS_PROFILE"] ?? "");
   const client = new STSClient(globalConfig(access));
   let signer: string;
   try {
@@ -65,6 +67,18 @@ export async function whoAmI(access: AwsAccess): Promise<Caller> {
   }
 }
 
+/**
+ * The SDK passes over a profile that does not exist and takes the role of the machine instead: a mistyped name would rotate the
+ * keys of another account.
+ */
+async function checkProfile(name: string): Promise<void> {
+  if (name === "" || Object.hasOwn(await parseKnownFiles({}), name)) return;
+  throw new InvalidInput(
+    `the profile "${name}" gives no AWS credentials: there is none of that name`,
+    "aws configure list-profiles shows those that there are; AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say where to look",
+  );
+}
+
 /** When the credentials end; null where they do not, or do not say so. Throws {@link InvalidInput} where there are none. */
 export async function credentialsEnd(access: AwsAccess): Promise<Instant | null> {
   try {
@@ -87,7 +101,7 @@ function noCredentials({ profile }: AwsAccess, error: unknown): InvalidInput {
   }
   return new InvalidInput(
     `${whose}${words === "" ? "" : ` (${words})`}`,
-    "set AWS_PROFILE or give --profile; aws configure list shows what there is",
+    "set AWS_PROFILE, or run it where a role is; aws configure list shows what there is",
   );
 }
 

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
-import { writeAll } from "../host/write-all.ts";
+import { isDiscarded } from "../host/null-device.ts";
+import { writeAll, WriteFailed } from "../host/write-all.ts";
 import type { Paint } from "../report/table.ts";
 
 /** The world outside as a command sees it. */
@@ -34,7 +35,10 @@ export function processIo(): Io {
     err: (text) => {
       stderr.write(`${text}\n`);
     },
-    print: (line) => writeAll(stdout.fd, `${line}\n`),
+    print: async (line) => {
+      if (isDiscarded(stdout.fd)) throw new WriteFailed("NullDevice", 0);
+      await writeAll(stdout.fd, `${line}\n`);
+    },
     isInteractive: stdin.isTTY && stderr.isTTY,
     isLive: stderr.isTTY && env["TERM"] !== "dumb",
     paint: (style, text) => (colours ? styleText(style, text) : text),

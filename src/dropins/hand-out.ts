@@ -2,6 +2,7 @@ import type { KeyPair, User } from "../core/access-key.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Parts } from "../compose.ts";
 import { handOver } from "../host/hand-over.ts";
+import { isDiscarded } from "../host/null-device.ts";
 import { writeAll } from "../host/write-all.ts";
 import { CallError, type Destination } from "../ports.ts";
 
@@ -9,6 +10,8 @@ import { CallError, type Destination } from "../ports.ts";
 export interface DropInIo {
   /** Results, and nothing else; resolves when the operating system has them. Throws `WriteFailed`. */
   readonly write: (text: string) => Promise<void>;
+  /** Results reach nobody: standard output is the null device, or was closed from the start. */
+  readonly isDiscarded: boolean;
   /** A line of everything that is not a result. */
   readonly err: (line: string) => void;
 }
@@ -19,6 +22,7 @@ export function processDropInIo(): DropInIo {
   process.stderr.on("error", () => undefined);
   return {
     write: (text) => writeAll(1, text),
+    isDiscarded: isDiscarded(1),
     err: (line) => void process.stderr.write(`${line}\n`),
   };
 }

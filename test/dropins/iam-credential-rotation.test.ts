@@ -45,7 +45,11 @@ interface Ran {
 /** Runs the program in this process. `onWrite` sees each text before it counts as written, and may refuse it. */
 async function run(
   args: readonly string[],
-  { env = {}, onWrite = () => undefined }: { env?: Record<string, string>; onWrite?: (text: string) => void } = {},
+  {
+    env = {},
+    onWrite = () => undefined,
+    isDiscarded = false,
+  }: { env?: Record<string, string>; onWrite?: (text: string) => void; isDiscarded?: boolean } = {},
 ): Promise<Ran> {
   let [stdout, stderr] = ["", ""];
   const io: DropInIo = {
@@ -53,6 +57,7 @@ async function run(
       onWrite(text);
       stdout += text;
     },
+    isDiscarded,
     err: (line) => (stderr += `${line}\n`),
   };
   const code = await main(args, io, env);
@@ -118,6 +123,7 @@ describe("the command line of iam-credential-rotation", () => {
     const { code, stdout, stderr } = await keyturn(["ci"], { main: BUILT });
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain("Error: Invalid AWS credentials: no AWS credentials were found");
+    expect(stderr).not.toContain("--profile"); // it has no such flag
   });
 });
 
@@ -329,6 +335,19 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
       expect(callsAbout("unwritable-a")).toEqual([]);
     });
 
+    it("4: a file that must not be read is not replaced: it may be the only place that has a secret", async () => {
+      const folder = temporaryFolder();
+      const file = join(folder, "keys.json");
+      await seed("unreadable", [{ name: "unreadable-a", keys: [old(30)] }]);
+      writeFileSync(file, "{}", { mode: 0o000 });
+      const uid = 65_534;
+      const isRoot = process.geteuid?.() === 0; // root may read everything
+      if (isRoot) chownSync(folder, uid, uid);
+      const { code, stderr } = await built(["unreadable", "-o", file], { cwd: folder, ...(isRoot ? { uid } : {}) });
+      expect([code, stderr]).toEqual([2, expect.stringContaining("keys.json cannot be written (EACCES)")]);
+      expect(callsAbout("unreadable-a")).toEqual([]);
+    });
+
     it("4: a file keeps the entry of a user who is not rotated, where it is still the newest key", async () => {
       const file = join(temporaryFolder(), "keys.json");
       const [, used] = await seed("kept", [
@@ -502,6 +521,17 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
       expect(callsAbout("closed-a")).toEqual([]);
     });
 
+    it("stdout that is the null device: nothing is touched, for every secret would be lost; with -o it does not matter", async () => {
+      await seed("nowhere", [{ name: "nowhere-a", keys: [old(30)] }]);
+      const refused = await rotate(["nowhere"], { isDiscarded: true });
+      expect([refused.code, refused.stdout]).toEqual([2, ""]);
+      expect(refused.stderr).toContain("Error: standard output is closed, or the null device: every new key would be");
+      expect(callsAbout("nowhere-a")).toEqual([]);
+      const file = join(temporaryFolder(), "keys.json");
+      expect((await rotate(["nowhere", "-o", file], { isDiscarded: true })).code).toBe(0);
+      expect(Object.keys(JSON.parse(readFileSync(file, "utf8")) as Handed)).toEqual(["nowhere-a"]);
+    });
+
     it("stdout that closes on the way: the key is taken back, its LAST stays, users after it are not touched", async () => {
       const ids = await seed(
         "closes",
@@ -554,24 +584,20 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
       },
     );
 
-    it("a file of which it is not sure that it would survive a power cut keeps its key", async () => {
+    it("a file in a folder that must not be read is refused: it could be neither locked nor brought to disk", async () => {
       const folder = temporaryFolder();
-      await seed("unsure", [{ name: "unsure-a", keys: [old(30)] }, { name: "unsure-b" }]);
+      await seed("unsure", [{ name: "unsure-a", keys: [old(30)] }]);
       const uid = 65_534;
-      if (process.geteuid?.() === 0) chownSync(folder, uid, uid);
-      // A folder that may be written but not read cannot be brought to disk.
+      const isRoot = process.geteuid?.() === 0; // root may read everything
+      if (isRoot) chownSync(folder, uid, uid);
       chmodSync(folder, 0o300);
-      const file = join(folder, "keys.json");
-      const { code, stderr } = await built(["unsure", "-o", file], {
-        ...(process.geteuid?.() === 0 ? { uid } : {}),
+      const { code, stderr } = await built(["unsure", "-o", join(folder, "keys.json")], {
+        ...(isRoot ? { uid } : {}),
         env: { HOME: folder },
       });
       chmodSync(folder, 0o700);
-      expect(code).toBe(1);
-      expect(stderr).toContain("unsure-a: its new key is handed out, but: ");
-      const handed = JSON.parse(readFileSync(file, "utf8")) as Handed;
-      expect(Object.keys(handed)).toEqual(["unsure-a", "unsure-b"]);
-      expect(await idsOf("unsure-a")).toContain(handed["unsure-a"]?.AccessKeyId);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("keys.json cannot be written (EACCES)")]);
+      expect(callsAbout("unsure-a")).toEqual([]);
     });
 
     it("a reply that is lost costs nobody a key, and stdout stays whole", async () => {
@@ -662,16 +688,20 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
       expect(await moto.use(AccessKeyId, { secretAccessKey: SecretAccessKey })).toBe(true);
     });
 
-    it("into a full disk, touches nothing", async () => {
-      await seed("full", [{ name: "full-a", keys: [old(30)] }]);
+    it.each([
+      ["> /dev/full", 1],
+      [">&-", 2],
+    ])("into %s touches nothing", async (target, code) => {
+      const path = `exit-${code}`;
+      await seed(path, [{ name: `${path}-a`, keys: [old(30)] }]);
       const script = join(temporaryFolder(), "full.sh");
-      writeFileSync(script, `exec "${process.execPath}" "${BUILT}" full > /dev/full\n`);
+      writeFileSync(script, `exec "${process.execPath}" "${BUILT}" ${path} ${target}\n`);
       chmodSync(script, 0o755);
       const { promisify } = await import("node:util");
       const { execFile } = await import("node:child_process");
       const error: unknown = await promisify(execFile)("sh", [script], { env: process.env }).catch((e: unknown) => e);
-      expect(error).toMatchObject({ code: 1 });
-      expect(callsAbout("full-a")).toEqual([]);
+      expect(error).toMatchObject({ code });
+      expect(callsAbout(`${path}-a`)).toEqual([]);
     });
   });
 

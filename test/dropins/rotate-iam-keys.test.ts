@@ -120,7 +120,12 @@ describe("the command line of rotate-iam-keys", () => {
   ])("refuses %j with exit 2 and the usage, on standard error, before anything is asked", async (args, message) => {
     const folder = temporaryFolder();
     const lines: string[] = [];
-    const io = { write: () => Promise.reject(new Error("written")), err: (line: string) => void lines.push(line) };
+    const isDiscarded = false;
+    const io = {
+      write: () => Promise.reject(new Error("written")),
+      isDiscarded,
+      err: (line: string) => void lines.push(line),
+    };
     const code = await main(args, io, { env: {}, folder });
     expect(lines.join("\n")).toMatch(/^usage: rotate-iam-keys \[-h\] \[--days-threshold DAYS_THRESHOLD\]/);
     expect(lines.join("\n")).toContain("rotate-iam-keys: error: ");
@@ -130,7 +135,8 @@ describe("the command line of rotate-iam-keys", () => {
 
   it("explains itself, on standard output", async () => {
     const out: string[] = [];
-    const io = { write: async (text: string) => void out.push(text), err: () => expect.unreachable() };
+    const write = async (text: string) => void out.push(text);
+    const io = { write, isDiscarded: true, err: () => expect.unreachable() };
     expect(await main(["--dry-run", "--help"], io, { env: {}, folder: "/nowhere" })).toBe(0);
     expect(out.join("")).toBe(`${help}\n`);
     for (const flag of ["days-threshold", "dry-run", "profile", "region", "user", "cleanup-inactive", "output-format"])

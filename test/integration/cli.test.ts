@@ -7,6 +7,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  openSync,
 } from "node:fs";
 import { join } from "node:path";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
@@ -533,6 +534,13 @@ describe.skipIf(motoMissing !== null)(`the command line against AWS's emulator $
       });
       expect(code).toBe(1);
       expect(stderr).toContain("write on stdout: EPIPE: it is closed or full");
+      expect(await moto.keys()).toMatchObject([{ accessKeyId: old?.accessKeyId, status: "Active" }]);
+    });
+
+    it("as a destination that is the null device counts as not delivered, too", async () => {
+      const [old] = await seedOne();
+      const { code, stderr } = await go([...RUN, "--deliver", "stdout"], { stdout: openSync("/dev/null", "w") });
+      expect([code, stderr]).toEqual([1, expect.stringContaining("write on stdout: NullDevice: it is closed or full")]);
       expect(await moto.keys()).toMatchObject([{ accessKeyId: old?.accessKeyId, status: "Active" }]);
     });
   });

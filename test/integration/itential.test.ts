@@ -132,6 +132,15 @@ describe.skipIf(missing !== null)(`what the gateway runs ${missing ?? ""}`, () =
     expect(stderr).toContain("hint: ");
   });
 
+  it("refuses a number without end, and a command whose quotes do not close, without a traceback", () => {
+    const endless = run([`--days_threshold=${"9".repeat(5000)}`]);
+    expect([endless.status, endless.stderr]).toEqual([2, expect.stringContaining("no whole number from 1 to 365")]);
+    const open = run([], "node '/opt/main.js");
+    expect([open.status, open.stderr]).toEqual([2, expect.stringMatching(/^error: ROTATE_IAM_KEYS is no command/)]);
+    const blank = run([], "  ");
+    expect([blank.status, blank.stderr]).toEqual([2, expect.stringMatching(/^error: rotate-iam-keys cannot be run/)]);
+  });
+
   it("says what is missing where rotate-iam-keys is not installed", () => {
     const { status, stderr } = run([], "/nowhere/rotate-iam-keys");
     expect([status, stderr]).toEqual([2, expect.stringContaining("hint: install keyturn on the gateway")]);

@@ -125,6 +125,7 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
         sink?.(text, out);
         out += text;
       },
+      isDiscarded: false,
       err: (line: string) => void (err += `${line}\n`),
     };
     const place = { env: { KEYTURN_SETTLE: "0s", ...env }, folder: home };
@@ -228,6 +229,27 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       expect([text.code, text.out]).toEqual([1, expect.stringMatching(/^ERROR: there is no IAM user nobody/)]);
     });
 
+    it("a profile that does not exist ends the run, although the machine has a role: that may be of another account", async () => {
+      await moto.seed([user("john.doe", { ageDays: 100 })]);
+      vi.stubEnv("AWS_CONTAINER_CREDENTIALS_FULL_URI", `${proxy.url}/role`);
+      const role = {
+        AccessKeyId: "ASIATESTRUNNER000000",
+        SecretAccessKey: "test",
+        Token: "test",
+        Expiration: "2099-01-01T00:00:00Z",
+      };
+      proxy.before = ({ signer }) =>
+        signer === "nobody" ? { kind: "reply", status: 200, body: JSON.stringify(role) } : { kind: "pass" };
+      const { code, document } = await run([...JSON_RUN, "--profile", "prodution"]);
+      vi.stubEnv("AWS_CONTAINER_CREDENTIALS_FULL_URI", undefined);
+      expect([code, document().errors, document().summary]).toEqual([
+        1,
+        [expect.stringMatching(/^the profile "prodution" gives no AWS credentials: there is none of that name; /)],
+        {},
+      ]);
+      expect(proxy.calls).toEqual([]);
+    });
+
     it("the log is refused where it is a symbolic link, before anything is asked", async () => {
       writeFileSync(join(home, "elsewhere"), "");
       symlinkSync(join(home, "elsewhere"), join(home, "iam_key_rotation.log"));
@@ -304,6 +326,19 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       const closed = await bin(JSON_RUN, { onStart: (child) => child.stdout?.destroy() });
       expect([closed.code, closed.err]).toEqual([1, expect.stringContaining("EPIPE")]);
       expect(changes()).toEqual([]);
+    });
+
+    it("the null device, which also stands where the output was closed, is refused unless the key goes elsewhere, too", async () => {
+      await moto.seed([user("john.doe", { ageDays: 100 })]);
+      const stdout = openSync("/dev/null", "w");
+      const lost = await bin(JSON_RUN, { stdout });
+      expect([lost.code, lost.err]).toEqual([
+        2,
+        expect.stringContaining("standard output is closed, or the null device"),
+      ]);
+      expect(proxy.calls).toEqual([]);
+      const kept = await bin([...JSON_RUN, "--deliver", `file:${home}/keys/{user}.json`], { stdout });
+      expect([kept.code, await statusOf("john.doe")]).toEqual([0, "Inactive Active"]);
     });
 
     it("a reader that goes away after the beginning: the new key is removed, the old one untouched", async () => {

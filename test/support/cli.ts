@@ -19,6 +19,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string;
+  /** A descriptor in place of the pipe that is read from. */
+  readonly stdout?: number;
   readonly uid?: number;
   /** Another program of the package than `keyturn`: its built file. */
   readonly main?: string;
@@ -32,11 +34,12 @@ export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "keyturn
 /** Runs the built CLI as a process, in an environment of its own. */
 export function keyturn(
   args: readonly string[],
-  { endpoint, env = {}, cwd, input = "", uid, main = MAIN, onStart }: CliOptions = {},
+  { endpoint, env = {}, cwd, input = "", stdout: descriptor, uid, main = MAIN, onStart }: CliOptions = {},
 ): Promise<CliResult> {
   const home = cwd ?? temporaryFolder();
   const child = spawn(process.execPath, [main, ...args], {
     cwd: home,
+    stdio: ["pipe", descriptor ?? "pipe", "pipe"],
     ...(uid === undefined ? {} : { uid, gid: uid }),
     env: {
       PATH: process.env["PATH"] ?? "",
@@ -58,10 +61,10 @@ export function keyturn(
   onStart?.(child);
   let stdout = "";
   let stderr = "";
-  child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
-  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(input);
+  child.stdout?.on("data", (data: Buffer) => (stdout += data.toString()));
+  child.stderr?.on("data", (data: Buffer) => (stderr += data.toString()));
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end(input);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));

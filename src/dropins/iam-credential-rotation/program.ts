@@ -2,6 +2,7 @@ import { EXIT } from "../../cli/exit.ts";
 import { version } from "../../cli/version.ts";
 import { InvalidInput } from "../../core/invalid-input.ts";
 import { plain } from "../../report/table.ts";
+import { unheeded } from "../boto3.ts";
 import type { DropInIo } from "../hand-out.ts";
 import { BareUsageError, HELP, parseCommandLine, usageError, versionLine } from "./command-line.ts";
 
@@ -14,6 +15,7 @@ export async function main(
   try {
     const typed = parseCommandLine(argv);
     if (typed.kind === "rotate") {
+      for (const line of unheeded(environment)) io.err(line);
       // Only a rotation needs the AWS SDK, which is slow to load.
       const [{ settingsFrom }, { rotateAll }] = await Promise.all([import("./settings.ts"), import("./rotate-all.ts")]);
       return await rotateAll(typed, settingsFrom(environment), io);

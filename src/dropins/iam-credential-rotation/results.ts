@@ -1,9 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type AccessKeyId, isAccessKeyId, type KeyPair, type User } from "../../core/access-key.ts";
+import { InvalidInput } from "../../core/invalid-input.ts";
 import type { KeyReport } from "../../core/result.ts";
 import { Secret } from "../../core/secret.ts";
-import { checkReplaceable, lookAt, replaceFile } from "../../host/atomic-file.ts";
+import { checkReplaceable, isErrno, lookAt, replaceFile } from "../../host/atomic-file.ts";
+import { withFileLock } from "../../host/file-lock.ts";
 import { CallError } from "../../ports.ts";
 import { type DropInIo, SecretStream } from "../hand-out.ts";
 import { badOutfile } from "./command-line.ts";
@@ -26,9 +28,16 @@ export interface Results {
   end(): Promise<void>;
 }
 
-/** Throws `InvalidInput` where the file cannot be written: found out before any key is touched. */
+/** Throws `InvalidInput` where nobody would get the results: found out before any key is touched. */
 export async function openResults(io: DropInIo, outfile: string | null): Promise<Results> {
-  if (outfile === null) return new StreamedResults(io);
+  if (outfile === null) {
+    if (io.isDiscarded)
+      throw new InvalidInput(
+        "standard output is closed, or the null device: every new key would be lost",
+        "redirect it to a file or a pipe, or name a file with -o",
+      );
+    return new StreamedResults(io);
+  }
   const results = new FileResults(outfile);
   await results.checkName();
   return results;
@@ -66,18 +75,20 @@ class StreamedResults implements Results {
 }
 
 /**
- * A file, replaced as a whole after each user, mode 0600. Users of this run whose entry in the former file is of their newest
- * Active key keep it until they get another: their secret may be nowhere else.
+ * A file, replaced as a whole after each user, mode 0600. Users of this run whose entry in the file is of their newest Active key
+ * keep it until they get another: their secret may be nowhere else. It is read again each time, for another run may have put a
+ * key there meanwhile.
  */
 class FileResults implements Results {
   readonly label: string;
   readonly #typed: string;
   readonly #place: string;
   #users: readonly User[] = [];
-  /** What this run wrote last; null as long as it has handed out nothing, and left the file alone. */
-  #written: string | null = null;
-  readonly #entries = new Map<string, KeyPair>();
-  readonly #given = new Set<string>();
+  /** What stood there before this run. */
+  #former: ReadonlyMap<string, KeyPair> = new Map();
+  /** Former keys that are not the newest of their user any more. */
+  readonly #outdated = new Set<AccessKeyId>();
+  readonly #given = new Map<string, KeyPair>();
 
   constructor(outfile: string) {
     this.label = `file ${outfile}`;
@@ -91,7 +102,10 @@ class FileResults implements Results {
       const found = await lookAt(this.#place);
       if (found?.isSymbolicLink() === true) throw badOutfile(`${this.#typed} is a symbolic link; name the file itself`);
       if (found !== null && !found.isFile()) throw badOutfile(`${this.#typed} is not a file`);
+      // It is replaced by a rename, which asks nobody; but what stands in it may be the only place that has a secret.
+      if (found !== null) await access(this.#place, constants.R_OK | constants.W_OK);
       await checkReplaceable(this.#place);
+      await access(dirname(this.#place), constants.R_OK); // to lock the file, and to bring it to disk
     } catch (error) {
       if (!(error instanceof Error && "code" in error)) throw error;
       throw badOutfile(
@@ -110,24 +124,16 @@ class FileResults implements Results {
 
   async begin(users: readonly User[]): Promise<void> {
     this.#users = users;
-    const former = entriesOf(await readFile(this.#place, "utf8").catch(() => ""));
-    for (const { userName } of users) {
-      const pair = former.get(userName);
-      if (pair !== undefined) this.#entries.set(userName, pair);
-    }
+    this.#former = entriesOf(await textOf(this.#place));
   }
 
   async give({ userName }: User, pair: KeyPair): Promise<void> {
-    const former = this.#entries.get(userName);
-    this.#entries.set(userName, pair);
+    this.#given.set(userName, pair);
     try {
       await this.#write();
-      this.#given.add(userName);
     } catch (error) {
       // A file that may have the key must not lose it when it is written for the next user.
-      if (error instanceof CallError && error.kind === "unknown") this.#given.add(userName);
-      else if (former === undefined) this.#entries.delete(userName);
-      else this.#entries.set(userName, former);
+      if (!(error instanceof CallError && error.kind === "unknown")) this.#given.delete(userName);
       throw error;
     }
   }
@@ -136,20 +142,24 @@ class FileResults implements Results {
 
   passOver({ userName }: User, keys: readonly KeyReport[]): void {
     const newest = keys.findLast((key) => key.status === "Active")?.accessKeyId;
-    if (newest !== undefined && this.#entries.get(userName)?.accessKeyId !== newest) this.#entries.delete(userName);
+    const former = this.#former.get(userName)?.accessKeyId;
+    if (newest !== undefined && former !== undefined && former !== newest) this.#outdated.add(former);
   }
 
   async end(): Promise<void> {
-    if (this.#written !== null && this.#written !== this.#text()) await this.#write();
+    if (this.#given.size > 0) await this.#write();
   }
 
   async #write(): Promise<void> {
-    const text = this.#text();
+    let text: string | null = null;
     try {
-      await replaceFile(this.#place, text, null);
-      this.#written = text;
+      await withFileLock(this.#place, async ({ mustBeHeld }) => {
+        const there = await textOf(this.#place);
+        text = this.#text(entriesOf(there));
+        if (text !== there) await replaceFile(this.#place, text, null, null, async () => mustBeHeld());
+      });
     } catch (error) {
-      const isThere = await readFile(this.#place, "utf8").then(
+      const isThere = await textOf(this.#place).then(
         (there) => there === text,
         () => true,
       );
@@ -159,12 +169,22 @@ class FileResults implements Results {
   }
 
   /** No newline at the end, as ever. */
-  #text(): string {
+  #text(there: ReadonlyMap<string, KeyPair>): string {
     const entries = this.#users.flatMap(({ userName }) => {
-      const pair = this.#entries.get(userName);
-      return pair === undefined ? [] : [entry(userName, pair)];
+      const pair = this.#given.get(userName) ?? there.get(userName);
+      return pair === undefined || this.#outdated.has(pair.accessKeyId) ? [] : [entry(userName, pair)];
     });
     return entries.length === 0 ? "{}" : `{\n${entries.join(",\n")}\n}`;
+  }
+}
+
+/** What stands in a file; nothing where there is none. */
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return "";
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { EXIT } from "../../cli/exit.ts";
 import { version } from "../../cli/version.ts";
+import { unheeded } from "../boto3.ts";
 import type { DropInIo } from "../hand-out.ts";
 import { explainUsage, help, parseArguments, UsageError } from "./arguments.ts";
 import type { Place } from "./run.ts";
@@ -13,6 +14,7 @@ export async function main(
   try {
     const given = parseArguments(argv, place.env);
     if (given === "help" || given === "version") return await print(io, given === "help" ? help : version);
+    for (const line of unheeded(place.env)) io.err(line);
     // The AWS SDK is slow to load, and neither the help nor a mistake in the command line needs it.
     const { checkAndRun } = await import("./run.ts");
     return await checkAndRun(given, io, place);

@@ -20,6 +20,11 @@ export interface Place {
 
 /** One run, from the settings to the exit code. Throws {@link UsageError}. */
 export async function checkAndRun(given: Arguments, io: DropInIo, place: Place): Promise<number> {
+  if (io.isDiscarded && given.outputFormat === "json" && given.deliver.length === 0 && !given.dryRun) {
+    throw new UsageError(
+      "standard output is closed, or the null device, so a new key would be lost: read it, or add --deliver KIND:TARGET (or set KEYTURN_DELIVER)",
+    );
+  }
   const checked = await check(given);
   return withSignals(io, (signal, signalled) => run(given, checked, io, place, signal, signalled));
 }
