@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { AccessKeyId } from "../../src/core/access-key.ts";
 import { type Policy, presets } from "../../src/core/policy.ts";
 import { seconds } from "../../src/core/time.ts";
 import { BrokenInvariant } from "../../src/engine/broken-invariant.ts";
@@ -213,6 +214,43 @@ describe("an answer that is unknown ends the turn", () => {
     expect(rig.account.use(destination.current?.accessKeyId as never, "s3", "eu-west-1")).toBe(true);
     await rig.pass(days(31), days(1));
     expect(rig.statuses("ci-bot")).toBe("Active");
+  });
+
+  it("of UpdateAccessKey that did not, under a policy that switches off at once: a week later it goes on by itself", async () => {
+    const rig = new Rig(presets.threshold);
+    const [old] = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true }).ids;
+    if (old === undefined) throw new Error("no key");
+    rig.account.intercept = async (action, _resource, effect) => {
+      if (action === "iam:UpdateAccessKey") throw unknown(action);
+      return effect();
+    };
+    await rig.run();
+    rig.account.intercept = async (_action, _resource, effect) => effect();
+    // Its consumer looks again only when it is refused.
+    await rig.pass(days(7), hours(6), () => expect(rig.account.use(old, "s3", "eu-west-1")).toBe(true));
+    expect(rig.statuses("ci-bot")).toBe("Active Active");
+    await rig.pass(days(1), hours(6), () => void rig.account.use(old, "s3", "eu-west-1"));
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+  });
+
+  it.each([
+    { what: "the next look shows it: the old key goes in the same run", hidden: 1, statuses: "Inactive Active" },
+    { what: "no look shows it: the old key stays for now", hidden: Infinity, statuses: "Active Active" },
+  ])("of none: where IAM does not list the new key at once and $what", async ({ hidden, statuses }) => {
+    const rig = new Rig(presets.threshold);
+    const { ids } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    let left = hidden;
+    rig.account.intercept = async (action, _resource, effect) => {
+      const result = effect();
+      if (action !== "iam:ListAccessKeys" || rig.account.keys("ci-bot").length < 2 || left === 0) return result;
+      left -= 1;
+      return (result as unknown as { accessKeyId: AccessKeyId }[]).filter((key) =>
+        ids.includes(key.accessKeyId),
+      ) as never;
+    };
+    const [report] = await rig.run();
+    expect(report?.outcome).toBe(hidden === 1 ? "changed" : "waiting");
+    expect(rig.statuses("ci-bot")).toBe(statuses);
   });
 
   it.each(["deliver", "stage"])("of %s: both keys stay Active, and the same key is delivered later", async (step) => {
