@@ -54,7 +54,7 @@ async function perform(
       return created;
     }
     case "resume":
-      await resume(turn, action.key, action.known);
+      await resume(turn, action.key, action.known, readAt);
       await deactivateAtOnce(turn, action.key, action.known);
       return null;
     case "mark-delivered":

@@ -7,7 +7,7 @@ import { alarms } from "../../src/engine/limits.ts";
 import { mayGo } from "../../src/engine/retire.ts";
 import { run } from "../../src/engine/run.ts";
 import { CallError } from "../../src/ports.ts";
-import { SimulatedDestination } from "../../src/simulation/stores.ts";
+import { SimulatedDestination, SimulatedLiveness } from "../../src/simulation/stores.ts";
 import { CallCounter } from "../support/crash.ts";
 import { days, freely, hours, minutes, outcomeOf, Rig } from "../support/rig.ts";
 
@@ -527,6 +527,32 @@ describe("time that runs away", () => {
     const result = await rig.runFor("ci-bot");
     expect(result).toMatchObject({ outcome: "waiting", sentence: "reading took longer than 15s; nothing was changed" });
     expect(rig.record("ci-bot")).toBeNull();
+  });
+
+  it("between reading and resuming does not overwrite what another run wrote meanwhile", async () => {
+    const rig = new Rig(presets.threshold, { useEscrow: true });
+    const { destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    const counter = new CallCounter(rig);
+    destination.intercept = async (action, _resource, effect) => {
+      if (action === "deliver") throw unknown(action);
+      return effect();
+    };
+    await rig.run();
+    rig.skip(minutes(5));
+    let beside = null as Promise<unknown> | null; // a callback sets it, which the compiler does not follow
+    let checks = 0;
+    destination.intercept = async (action, _resource, effect) => {
+      if (action === "check" && (checks += 1) === 2) {
+        beside = run(rig.worldOf(new SimulatedLiveness("s")), rig.subjects(), freely);
+        await beside;
+      }
+      return effect();
+    };
+    const slow = await rig.runFor("ci-bot");
+    expect(slow).toMatchObject({ outcome: "waiting", sentence: "reading took longer than 15s; nothing was changed" });
+    expect(rig.record("ci-bot")).toContain("v1 retiring");
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+    expect(counter.created).toBe(1);
   });
 
   it("between declaring and creating makes nothing", async () => {
