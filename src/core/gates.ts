@@ -4,6 +4,7 @@ import type { Policy } from "./policy.ts";
 import type { ReasonCode } from "./reasons.ts";
 import {
   age,
+  days,
   type Duration,
   formatDay,
   formatDuration,
@@ -33,16 +34,21 @@ interface Handover {
   readonly since: Instant;
 }
 
+/** How long a key that is Active again, and in use, is left alone where the policy would switch it off at once. */
+const REACTIVATED = days(7);
+
 /** May an Active predecessor be deactivated, or deleted where the policy never deactivates? */
 export function retirementGate(facts: Facts, handover: Handover): Gate {
   const rule = facts.terms.policy.deactivate;
   const { successor, predecessor, since } = handover;
   switch (rule.when) {
     case "delivered": {
-      // A record that is younger than its key was written anew, because the old key was Active again: whoever uses it wants it.
+      // A record that is younger than its key was written anew, because the old key was Active again. Somebody may want it back;
+      // or our own attempt failed: then consumers who look again only when they are refused use it for good.
       const isAnew = since > later(successor.createDate, FIRST_HOUR);
       const use = isAnew ? facts.lastUse(predecessor) : null;
-      if (use !== null && use.at > since) return inUse(facts, predecessor, null, facts.now);
+      const patience = later(since, REACTIVATED);
+      if (use !== null && use.at > since && facts.now < patience) return inUse(facts, predecessor, patience, facts.now);
       return opened("superseded", `${successor.accessKeyId} was delivered and signs in`);
     }
     case "after":

@@ -12,6 +12,7 @@ import {
   deactivate,
   markDelivered,
   resume,
+  retiredWhileServed,
   rolledBack,
   rotate,
   shutGate,
@@ -129,7 +130,8 @@ function afterRetiring(
     );
   }
   if (first.status !== "Inactive") return null;
-  if (facts.serves(first.accessKeyId)) return rolledBack(facts, successor ?? first, first);
+  if (facts.serves(first.accessKeyId))
+    return successor === null ? retiredWhileServed(facts, first) : rolledBack(facts, successor, first);
   const gate = retentionGate(facts, successor, first, record.at);
   if (!gate.open)
     return shutGate(facts, gate, `${first.accessKeyId} is deleted`, ["retire", facts.userName, first.accessKeyId]);

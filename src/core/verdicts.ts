@@ -18,6 +18,13 @@ export const rolledBack = (facts: Facts, successor: AccessKey, back: AccessKey |
     },
   );
 
+/** A person retired a key that has no successor, although it is served. */
+export const retiredWhileServed = (facts: Facts, { accessKeyId: id }: AccessKey): Verdict =>
+  blocked("rolled-back", `a destination still serves ${id}, which a person retired`, ["retire", facts.userName, id], {
+    what: `it goes on when the destination serves another key, or when ${id} is gone`,
+    at: null,
+  });
+
 export const successorInactive = (facts: Facts, key: AccessKey): Verdict =>
   blocked(
     "successor-inactive",

@@ -15,7 +15,7 @@ const PROPAGATION = minutes(2);
  */
 export async function rotate(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<AccessKeyId> {
   await checkDestinations(turn); //                                       1, 2
-  const intended = await declare(turn, known, readAt); //                 3
+  const intended = await declare(turn, { phase: "creating", known }, readAt); // 3
   await turn.settle(); //                                                 4
   await mustBeMine(turn, known); //                                       5
   const pair = await create(turn, intended); //                           6
@@ -27,13 +27,17 @@ export async function rotate(turn: Turn, known: readonly AccessKeyId[], readAt: 
 }
 
 /** Finishes the delivery of a key whose secret an earlier turn left somewhere safe. */
-export async function resume(turn: Turn, id: AccessKeyId, known: readonly AccessKeyId[]): Promise<void> {
+export async function resume(
+  turn: Turn,
+  id: AccessKeyId,
+  known: readonly AccessKeyId[],
+  readAt: number,
+): Promise<void> {
   await checkDestinations(turn);
   const secretAccessKey = await findSecret(turn, id);
   if (secretAccessKey === null) throw new TurnEnd("stopped", `the secret of ${id} is gone from where it was`);
   const pair = { accessKeyId: id, secretAccessKey };
-  turn.mustBeFresh();
-  await turn.record({ phase: "delivering", new: id, known });
+  await declare(turn, { phase: "delivering", new: id, known }, readAt);
   await turn.settle();
   const keys = await turn.world.iam.listAccessKeys(turn.userName);
   const active = keys?.some((key) => key.accessKeyId === id && key.status === "Active") ?? false;
@@ -48,15 +52,15 @@ export async function checkDestinations({ subject, world }: Turn): Promise<void>
   await world.escrow?.check();
 }
 
-/** Writes the intent. What it rests on was read at `readAt` (monotonic): a slow run must not overwrite a newer one's record. */
-async function declare(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<Instant> {
+/** Writes what this turn means to do. What it rests on was read at `readAt` (monotonic): a slow run must not overwrite a newer one's record. */
+async function declare(turn: Turn, meant: Parameters<Turn["record"]>[0], readAt: number): Promise<Instant> {
   const { clock, settle } = turn.world;
   const tooSlow = () => settle > 0 && clock.monotonic() - readAt > settle;
   if (tooSlow())
     throw new TurnEnd("stopped", `reading took longer than ${formatDuration(settle)}; nothing was changed`);
-  const at = await turn.record({ phase: "creating", known });
+  const at = await turn.record(meant);
   if (tooSlow())
-    throw new TurnEnd("stopped", `declaring took longer than ${formatDuration(settle)}; nothing was created`);
+    throw new TurnEnd("stopped", `declaring took longer than ${formatDuration(settle)}; nothing else was changed`);
   return at;
 }
 

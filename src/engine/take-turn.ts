@@ -70,7 +70,7 @@ async function perform(
       return created;
     }
     case "resume":
-      await resume(turn, action.key, action.known);
+      await resume(turn, action.key, action.known, readAt);
       await deactivateAtOnce(turn, action.key, action.known);
       return null;
     case "mark-delivered":
@@ -94,12 +94,10 @@ async function perform(
 /** Where the policy promises that consumers read again when they are refused, the old key goes in the turn that delivered the new one. */
 async function deactivateAtOnce(turn: Turn, successor: AccessKeyId, known: readonly AccessKeyId[]): Promise<void> {
   if (turn.subject.terms.policy.deactivate.when !== "delivered") return;
-  const seen = await observeServed(turn.world, turn.subject);
-  const keys = seen.keys.kind === "known" ? seen.keys.value : [];
+  const seen = await seenWith(turn, successor);
+  const keys = activeIn(seen);
   // The key that signs this very run goes in a later one, which signs with the successor.
-  const [key, ...others] = known.filter(
-    (id) => id !== seen.signedBy && keys.some((each) => each.accessKeyId === id && each.status === "Active"),
-  );
+  const [key, ...others] = known.filter((id) => id !== seen.signedBy && keys.includes(id));
   if (key === undefined) return;
   const doubt = seen.destinations.find(
     ({ readable, served }) => readable && (served.kind !== "known" || served.value.accessKeyId !== successor),
@@ -113,3 +111,16 @@ async function deactivateAtOnce(turn: Turn, successor: AccessKeyId, known: reado
     "the successor was delivered and signs in",
   );
 }
+
+/** What is there now, the successor among it: a key of a few seconds' age may be missing from what IAM lists. */
+async function seenWith(turn: Turn, successor: AccessKeyId): Promise<Observation> {
+  const seen = await observeServed(turn.world, turn.subject);
+  if (activeIn(seen).includes(successor)) return seen;
+  await turn.settle();
+  const settled = await observeServed(turn.world, turn.subject);
+  if (activeIn(settled).includes(successor)) return settled;
+  throw new TurnEnd("stopped", `${successor} is not among the Active keys yet; the old key stays for now`);
+}
+
+const activeIn = ({ keys }: Observation): readonly AccessKeyId[] =>
+  keys.kind === "known" ? keys.value.filter((key) => key.status === "Active").map((key) => key.accessKeyId) : [];

@@ -131,6 +131,12 @@ export class SimulatedAccount {
     if (key !== undefined) key.status = status;
   }
 
+  /** What a person does in the console. */
+  removeKey(id: AccessKeyId): void {
+    const found = this.#find(id);
+    if (found !== null) found.user.keys.splice(found.user.keys.indexOf(found.key), 1);
+  }
+
   /** A consumer signs a request. False = refused: its job has just failed. */
   use(id: AccessKeyId, service: string, region: string): boolean {
     const key = this.#find(id)?.key;
@@ -192,12 +198,7 @@ export class SimulatedAccount {
       this.#call("iam:UpdateAccessKey", `user/${userName}`, () => this.setStatus(id, "Active")),
     deactivate: (userName, id) =>
       this.#call("iam:UpdateAccessKey", `user/${userName}`, () => this.setStatus(id, "Inactive")),
-    deleteAccessKey: (userName, id) =>
-      this.#call("iam:DeleteAccessKey", `user/${userName}`, () => {
-        const { keys } = this.#user(userName);
-        const index = keys.findIndex((key) => key.accessKeyId === id);
-        if (index >= 0) keys.splice(index, 1);
-      }),
+    deleteAccessKey: (userName, id) => this.#call("iam:DeleteAccessKey", `user/${userName}`, () => this.removeKey(id)),
   };
 
   readonly verifier: Verifier = {

@@ -666,6 +666,15 @@ const rows: readonly Row[] = [
   },
   {
     row: "25",
+    says: "delivers again where another destination cannot be read back: nothing tells whether it got the key",
+    user: {
+      keys: [old(), fresh({ ageDays: 50 })],
+      destinations: [serves("NEW", { history: ["OLD"] }), "write-only"],
+    },
+    expected: resumes("NEW", "OLD"),
+  },
+  {
+    row: "25",
     says: "proves nothing by a history of a key that is newer than the served one",
     user: { keys: [old(), fresh({ ageDays: 50 })], destinations: [serves("OLD", { history: ["NEW"] })] },
     expected: blocked("unexplained"),
@@ -1214,6 +1223,16 @@ const gates: readonly Gated[] = [
       policy: { deactivate: { when: "delivered" } },
     },
     expected: { standing: "blocked", code: "predecessor-in-use" },
+  },
+  {
+    says: "delivered: goes on after a week, for who looks again only when refused uses it until then",
+    user: {
+      keys: [old({ usedDaysAgo: 0 }), fresh({ ageDays: 30 })],
+      record: delivered("NEW", ["OLD"], { at: daysAgo(7) }),
+      destinations: [serves("NEW", { writtenDaysAgo: 30 })],
+      policy: { deactivate: { when: "delivered" } },
+    },
+    expected: deactivates("superseded", "OLD", "NEW"),
   },
 
   /* never: deleted while Active */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { AccessKeyId } from "../../src/core/access-key.ts";
 import { type Policy, presets } from "../../src/core/policy.ts";
 import { seconds } from "../../src/core/time.ts";
 import { BrokenInvariant } from "../../src/engine/broken-invariant.ts";
@@ -6,7 +7,7 @@ import { alarms } from "../../src/engine/limits.ts";
 import { mayGo } from "../../src/engine/retire.ts";
 import { run } from "../../src/engine/run.ts";
 import { CallError } from "../../src/ports.ts";
-import { SimulatedDestination } from "../../src/simulation/stores.ts";
+import { SimulatedDestination, SimulatedLiveness } from "../../src/simulation/stores.ts";
 import { CallCounter } from "../support/crash.ts";
 import { days, freely, hours, minutes, outcomeOf, Rig } from "../support/rig.ts";
 
@@ -213,6 +214,43 @@ describe("an answer that is unknown ends the turn", () => {
     expect(rig.account.use(destination.current?.accessKeyId as never, "s3", "eu-west-1")).toBe(true);
     await rig.pass(days(31), days(1));
     expect(rig.statuses("ci-bot")).toBe("Active");
+  });
+
+  it("of UpdateAccessKey that did not, under a policy that switches off at once: a week later it goes on by itself", async () => {
+    const rig = new Rig(presets.threshold);
+    const [old] = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true }).ids;
+    if (old === undefined) throw new Error("no key");
+    rig.account.intercept = async (action, _resource, effect) => {
+      if (action === "iam:UpdateAccessKey") throw unknown(action);
+      return effect();
+    };
+    await rig.run();
+    rig.account.intercept = async (_action, _resource, effect) => effect();
+    // Its consumer looks again only when it is refused.
+    await rig.pass(days(7), hours(6), () => expect(rig.account.use(old, "s3", "eu-west-1")).toBe(true));
+    expect(rig.statuses("ci-bot")).toBe("Active Active");
+    await rig.pass(days(1), hours(6), () => void rig.account.use(old, "s3", "eu-west-1"));
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+  });
+
+  it.each([
+    { what: "the next look shows it: the old key goes in the same run", hidden: 1, statuses: "Inactive Active" },
+    { what: "no look shows it: the old key stays for now", hidden: Infinity, statuses: "Active Active" },
+  ])("of none: where IAM does not list the new key at once and $what", async ({ hidden, statuses }) => {
+    const rig = new Rig(presets.threshold);
+    const { ids } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    let left = hidden;
+    rig.account.intercept = async (action, _resource, effect) => {
+      const result = effect();
+      if (action !== "iam:ListAccessKeys" || rig.account.keys("ci-bot").length < 2 || left === 0) return result;
+      left -= 1;
+      return (result as unknown as { accessKeyId: AccessKeyId }[]).filter((key) =>
+        ids.includes(key.accessKeyId),
+      ) as never;
+    };
+    const [report] = await rig.run();
+    expect(report?.outcome).toBe(hidden === 1 ? "changed" : "waiting");
+    expect(rig.statuses("ci-bot")).toBe(statuses);
   });
 
   it.each(["deliver", "stage"])("of %s: both keys stay Active, and the same key is delivered later", async (step) => {
@@ -489,6 +527,32 @@ describe("time that runs away", () => {
     const result = await rig.runFor("ci-bot");
     expect(result).toMatchObject({ outcome: "waiting", sentence: "reading took longer than 15s; nothing was changed" });
     expect(rig.record("ci-bot")).toBeNull();
+  });
+
+  it("between reading and resuming does not overwrite what another run wrote meanwhile", async () => {
+    const rig = new Rig(presets.threshold, { useEscrow: true });
+    const { destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    const counter = new CallCounter(rig);
+    destination.intercept = async (action, _resource, effect) => {
+      if (action === "deliver") throw unknown(action);
+      return effect();
+    };
+    await rig.run();
+    rig.skip(minutes(5));
+    let beside = null as Promise<unknown> | null; // a callback sets it, which the compiler does not follow
+    let checks = 0;
+    destination.intercept = async (action, _resource, effect) => {
+      if (action === "check" && (checks += 1) === 2) {
+        beside = run(rig.worldOf(new SimulatedLiveness("s")), rig.subjects(), freely);
+        await beside;
+      }
+      return effect();
+    };
+    const slow = await rig.runFor("ci-bot");
+    expect(slow).toMatchObject({ outcome: "waiting", sentence: "reading took longer than 15s; nothing was changed" });
+    expect(rig.record("ci-bot")).toContain("v1 retiring");
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+    expect(counter.created).toBe(1);
   });
 
   it("between declaring and creating makes nothing", async () => {
