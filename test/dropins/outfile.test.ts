@@ -6,8 +6,11 @@ import { Secret } from "../../src/core/secret.ts";
 import { openResults, type Results } from "../../src/dropins/iam-credential-rotation/results.ts";
 import { temporaryFolder } from "../support/cli.ts";
 
-/** What the disk does when the file was replaced. */
-const disk = vi.hoisted(() => ({ afterwards: async () => undefined as void, before: async () => undefined as void }));
+/** What the disk does around the replacement of the file. */
+const disk = vi.hoisted(() => {
+  const nothing = (): Promise<void> => Promise.resolve();
+  return { nothing, before: nothing, afterwards: nothing };
+});
 vi.mock(import("../../src/host/atomic-file.ts"), async (original) => {
   const files = await original();
   const replaceFile: typeof files.replaceFile = async (...words) => {
@@ -18,7 +21,7 @@ vi.mock(import("../../src/host/atomic-file.ts"), async (original) => {
   return { ...files, replaceFile };
 });
 afterEach(() => {
-  disk.before = disk.afterwards = async () => undefined;
+  disk.before = disk.afterwards = disk.nothing;
 });
 
 const user = (name: string) => ({ userName: name, path: "/ci/" }) as User; // a name as a test has it
@@ -35,9 +38,7 @@ const open = async (file: string): Promise<Results> => {
   return results;
 };
 const names = (file: string) => Object.keys(JSON.parse(readFileSync(file, "utf8")) as object);
-const fails = async () => {
-  throw Object.assign(new Error("as if"), { code: "EIO" });
-};
+const fails = (): Promise<void> => Promise.reject(Object.assign(new Error("as if"), { code: "EIO" }));
 
 describe("the file of iam-credential-rotation", () => {
   it("keeps what another run put there meanwhile: its secret is nowhere else", async () => {
@@ -62,7 +63,7 @@ describe("the file of iam-credential-rotation", () => {
     const results = await open(file);
     disk.afterwards = fails;
     await expect(results.give(A, pair("A"))).rejects.toMatchObject({ kind: "unknown", code: "EIO" });
-    disk.afterwards = async () => undefined;
+    disk.afterwards = disk.nothing;
     await results.give(B, pair("B"));
     expect([results.hasGiven(A), names(file)]).toEqual([true, ["a", "b"]]);
   });
@@ -74,7 +75,7 @@ describe("the file of iam-credential-rotation", () => {
     const results = await open(file);
     disk.before = fails;
     await expect(results.give(A, pair("B"))).rejects.toMatchObject({ kind: "refused", code: "EIO" });
-    disk.before = async () => undefined;
+    disk.before = disk.nothing;
     await results.give(B, pair("C"));
     expect(results.hasGiven(A)).toBe(false);
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ a: { AccessKeyId: pair("A").accessKeyId } });
