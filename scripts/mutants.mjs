@@ -61,7 +61,7 @@ const MUTANTS = {
     ),
   ],
   "no intent is written": [
-    change(ROTATE, 'const at = await turn.record({ phase: "creating", known });', "const at = turn.world.clock.now();"),
+    change(ROTATE, "const at = await turn.record(meant);", "const at = turn.world.clock.now();"),
     change(ROTATE, 'return "nonce" in record && record.nonce === turn.nonce;', "return true;"),
   ],
   "our own use counts as the consumer's": [
@@ -127,6 +127,16 @@ const MUTANTS = {
   ],
   "a slow run overwrites the record of another": [
     change(ROTATE, "settle > 0 && clock.monotonic() - readAt > settle", "settle < 0"),
+  ],
+  "a slow run resumes over the record of another": [
+    change(
+      ROTATE,
+      'await declare(turn, { phase: "delivering", new: id, known }, readAt);',
+      'await turn.record({ phase: "delivering", new: id, known });',
+    ),
+  ],
+  "a failed retirement at once blocks its user for good": [
+    change(GATES, "use.at > since && facts.now < patience", "use.at > since"),
   ],
   "nothing settles": [
     change("src/engine/turn.ts", "return this.#slot.pause(this.world.settle);", "return Promise.resolve();"),
@@ -209,6 +219,25 @@ function passes(folder, suite) {
   return status === 0;
 }
 
+/** Suites that were seen to pass without any mutation. */
+const sound = new Set();
+
+/** The first suite that fails with these changes and passes without them; undefined where none does. */
+function findKiller(folder, changes) {
+  const restore = apply(folder, changes);
+  // The tests of the core know nothing of what is above it.
+  const isCore = changes.some(({ file }) => file.startsWith("src/core/"));
+  const killer = SUITES.filter((suite) => isCore || !suite.startsWith("test/core")).find(
+    (suite) => !passes(folder, suite),
+  );
+  restore();
+  if (killer !== undefined && !sound.has(killer)) {
+    if (!passes(folder, killer)) throw new Error(`${killer} fails without any mutation`);
+    sound.add(killer);
+  }
+  return killer;
+}
+
 const secondsSince = (began) => `${((performance.now() - began) / 1000).toFixed(0)} s`;
 
 function chosen() {
@@ -248,13 +277,9 @@ function main() {
   try {
     copyRepository(folder);
     for (const name of names) apply(folder, MUTANTS[name])();
-    for (const suite of SUITES.filter((each) => !each.endsWith(".ts")))
-      if (!passes(folder, suite)) throw new Error(`${suite} fails without any mutation`);
     const rows = names.map((name) => {
       const began = performance.now();
-      const restore = apply(folder, MUTANTS[name]);
-      const killer = SUITES.find((suite) => !passes(folder, suite));
-      restore();
+      const killer = findKiller(folder, MUTANTS[name]);
       const row = [name, killer ?? "**nobody**", secondsSince(began)];
       console.error(row.join(" · "));
       return row;
@@ -268,4 +293,9 @@ function main() {
   }
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  console.error(`error: ${error.message}`);
+  process.exitCode = 2;
+}
