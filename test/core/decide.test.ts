@@ -726,11 +726,13 @@ const rows: readonly Row[] = [
 
   /* Around the table. */
   {
+    row: "before",
     says: "touches nobody of whom it could not be read whether an exemption holds",
     user: { ageDays: 120, terms: { doubt: { kind: "failed", action: "iam:ListUserTags", message: "Throttling" } } },
     expected: { standing: "unknown", code: "read-failed" },
   },
   {
+    row: "before",
     says: "touches nobody of whom it may not be read whether an exemption holds",
     user: {
       ageDays: 120,

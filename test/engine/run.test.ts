@@ -532,6 +532,21 @@ describe("a last use that is not told", () => {
   });
 });
 
+describe("a creation without an answer", () => {
+  it("is never sent again in the same run", async () => {
+    const rig = new Rig();
+    rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    let sent = 0;
+    rig.account.intercept = async (action, _resource, effect) => {
+      if (action !== "iam:CreateAccessKey") return effect();
+      sent += 1;
+      throw unknown(action);
+    };
+    expect(await rig.runFor("ci-bot")).toMatchObject({ outcome: "failed" });
+    expect(sent).toBe(1);
+  });
+});
+
 describe("what somebody does while a retirement is being written down", () => {
   it.each(["writes the old value back", "makes the new key Inactive", "makes the old key Inactive"])(
     "ends it: a person %s",
