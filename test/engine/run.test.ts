@@ -532,6 +532,24 @@ describe("a last use that is not told", () => {
   });
 });
 
+describe("a run whose intent another run overwrote after the key was made", () => {
+  it("takes its own key back before anybody gets it", async () => {
+    const rig = new Rig(presets.safe, { useEscrow: true });
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], { stages: true }, { served: true });
+    const others = `v1 creating at=2026-01-05T08:00:10Z n=s1_1 known=${ids[0] ?? ""}`;
+    rig.account.intercept = async (action, _resource, effect) => {
+      if (action === "sts:GetCallerIdentity") rig.account.tags("ci-bot").set("keyturn:rotation", others);
+      return effect();
+    };
+    expect(await rig.runFor("ci-bot")).toMatchObject({ outcome: "waiting" });
+    expect(rig.account.keys("ci-bot").map((key) => key.accessKeyId)).toEqual(ids);
+    expect(destination.current?.accessKeyId).toBe(ids[0]);
+    expect(await destination.readPast?.()).toMatchObject({ pending: null });
+    expect(await rig.escrow.list()).toEqual([]);
+    expect(rig.record("ci-bot")).toBe(others);
+  });
+});
+
 describe("a creation without an answer", () => {
   it("is never sent again in the same run", async () => {
     const rig = new Rig();
