@@ -550,6 +550,18 @@ describe("a run whose intent another run overwrote after the key was made", () =
   });
 });
 
+describe("a destination that takes a key and goes on serving the old one", () => {
+  it("has not been delivered to", async () => {
+    const rig = new Rig();
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    destination.intercept = async (action, _resource, effect) =>
+      action === "deliver" ? (undefined as never) : effect();
+    expect(await rig.runFor("ci-bot")).toMatchObject({ outcome: "failed" });
+    expect(rig.record("ci-bot")).toContain("v1 creating");
+    expect(destination.current?.accessKeyId).toBe(ids[0]);
+  });
+});
+
 describe("a creation without an answer", () => {
   it("is never sent again in the same run", async () => {
     const rig = new Rig();
