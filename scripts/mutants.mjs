@@ -83,7 +83,7 @@ const MUTANTS = {
     change(
       ROTATE,
       "turn.world.iam.createAccessKey(turn.userName));",
-      "turn.world.iam.createAccessKey(turn.userName).catch(() => turn.world.iam.createAccessKey(turn.userName)));",
+      "turn.world.iam.createAccessKey(turn.userName).catch((error) => { if (error instanceof CallError) return turn.world.iam.createAccessKey(turn.userName); throw error; }));",
     ),
   ],
   "the escrow is written after the live places": [
@@ -105,7 +105,7 @@ const MUTANTS = {
     change(
       "src/engine/observe.ts",
       "const use = await ask(async () => (await world.iam.lastUse(fact.accessKeyId)).use);",
-      "const use = await ask(async () => (await world.iam.lastUse(fact.accessKeyId).catch(() => ({ use: null }))).use);",
+      "const use = await ask(async () => (await world.iam.lastUse(fact.accessKeyId).catch((error) => { if (error instanceof CallError) return { use: null }; throw error; })).use);",
     ),
   ],
   "the time to deletion counts from the key's creation": [

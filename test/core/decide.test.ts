@@ -727,6 +727,21 @@ const rows: readonly Row[] = [
   /* Around the table. */
   {
     row: "before",
+    says: "touches nobody of whom it could not be read whether an exemption holds",
+    user: { ageDays: 120, terms: { doubt: { kind: "failed", action: "iam:ListUserTags", message: "Throttling" } } },
+    expected: { standing: "unknown", code: "read-failed" },
+  },
+  {
+    row: "before",
+    says: "touches nobody of whom it may not be read whether an exemption holds",
+    user: {
+      ageDays: 120,
+      terms: { doubt: { kind: "denied", action: "iam:ListUserTags", resource: "user/ci-bot" } },
+    },
+    expected: { standing: "blocked", code: "read-denied" },
+  },
+  {
+    row: "before",
     says: "leaves an exempt user alone",
     user: { ageDays: 120, terms: { exempt: "tagged keyturn:exempt" } },
     expected: { standing: "left-alone", code: "exempt" },

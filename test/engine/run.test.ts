@@ -515,6 +515,94 @@ describe("what a person does in between", () => {
   });
 });
 
+describe("a last use that is not told", () => {
+  it("is not taken for no use: the old key stays, whatever else would let it go", async () => {
+    const rig = new Rig();
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    await rig.run();
+    rig.account.intercept = async (action, resource, effect) => {
+      if (action === "iam:GetAccessKeyLastUsed" && resource === ids[0]) throw unknown(action);
+      return effect();
+    };
+    await rig.pass(days(20), days(1), () => {
+      if (destination.current !== null) rig.account.use(destination.current.accessKeyId, "s3", "eu-west-1");
+    });
+    expect(rig.statuses("ci-bot")).toBe("Active Active");
+    expect(await rig.runFor("ci-bot")).toMatchObject({ outcome: "failed", code: "read-failed" });
+  });
+});
+
+describe("a run whose intent another run overwrote after the key was made", () => {
+  it("takes its own key back before anybody gets it", async () => {
+    const rig = new Rig(presets.safe, { useEscrow: true });
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], { stages: true }, { served: true });
+    const others = `v1 creating at=2026-01-05T08:00:10Z n=s1_1 known=${ids[0] ?? ""}`;
+    rig.account.intercept = async (action, _resource, effect) => {
+      if (action === "sts:GetCallerIdentity") rig.account.tags("ci-bot").set("keyturn:rotation", others);
+      return effect();
+    };
+    expect(await rig.runFor("ci-bot")).toMatchObject({ outcome: "waiting" });
+    expect(rig.account.keys("ci-bot").map((key) => key.accessKeyId)).toEqual(ids);
+    expect(destination.current?.accessKeyId).toBe(ids[0]);
+    expect(await destination.readPast?.()).toMatchObject({ pending: null });
+    expect(await rig.escrow.list()).toEqual([]);
+    expect(rig.record("ci-bot")).toBe(others);
+  });
+});
+
+describe("a destination that takes a key and goes on serving the old one", () => {
+  it("has not been delivered to", async () => {
+    const rig = new Rig();
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    destination.intercept = async (action, _resource, effect) =>
+      action === "deliver" ? (undefined as never) : effect();
+    expect(await rig.runFor("ci-bot")).toMatchObject({ outcome: "failed" });
+    expect(rig.record("ci-bot")).toContain("v1 creating");
+    expect(destination.current?.accessKeyId).toBe(ids[0]);
+  });
+});
+
+describe("a creation without an answer", () => {
+  it("is never sent again in the same run", async () => {
+    const rig = new Rig();
+    rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    let sent = 0;
+    rig.account.intercept = async (action, _resource, effect) => {
+      if (action !== "iam:CreateAccessKey") return effect();
+      sent += 1;
+      throw unknown(action);
+    };
+    expect(await rig.runFor("ci-bot")).toMatchObject({ outcome: "failed" });
+    expect(sent).toBe(1);
+  });
+});
+
+describe("what somebody does while a retirement is being written down", () => {
+  it.each(["writes the old value back", "makes the new key Inactive", "makes the old key Inactive"])(
+    "ends it: a person %s",
+    async (deed) => {
+      const rig = new Rig(presets.threshold);
+      const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+      const [old] = ids;
+      const before = destination.current;
+      if (old === undefined || before === null) throw new Error("no key");
+      const updates: string[] = [];
+      rig.account.intercept = async (action, resource, effect) => {
+        const result = effect();
+        if (action === "iam:UpdateAccessKey") updates.push(resource);
+        if (action !== "iam:TagUser" || rig.record("ci-bot")?.includes("v1 retiring") !== true) return result;
+        const successor = rig.account.keys("ci-bot")[1]?.accessKeyId;
+        if (deed === "writes the old value back") destination.put(before);
+        else rig.account.setStatus(deed.includes("new") && successor !== undefined ? successor : old, "Inactive");
+        return result;
+      };
+      await rig.run();
+      expect(rig.record("ci-bot")).toContain("v1 retiring");
+      expect(updates).toEqual([]);
+    },
+  );
+});
+
 describe("time that runs away", () => {
   it("between reading and declaring makes nothing and overwrites nothing", async () => {
     const rig = new Rig();
