@@ -1,0 +1,37 @@
+import type { UserReport } from "../../src/core/result.ts";
+import type { ReasonCode } from "../../src/core/reasons.ts";
+import type { Setup, State } from "./state.ts";
+
+/** Nothing is left to do: one proved key, made by a run, is at every destination, and nothing else is left over. */
+export function isGoal({ policy }: Setup, { keys, stores, escrow, rotations }: State): boolean {
+  const newest = keys.at(-1);
+  if (newest === undefined || newest.maker !== "run" || newest.status !== "Active" || !newest.proved) return false;
+  const everywhere = stores.every((store) => store.serves === newest.id && store.pending === null);
+  // A policy that keeps two keys is at its goal once a successor has pushed out what it should.
+  const twoKeys = policy.delete.when === "next-rotation";
+  const settled = twoKeys ? keys.every((key) => key.status === "Active") && rotations >= 2 : keys.length === 1;
+  return settled && everywhere && escrow.length === 0;
+}
+
+/** What has to have happened, any of it, before a report may be where a story ends: the protocol's section 7. */
+const EXPLAINED_BY: Partial<Record<ReasonCode, readonly string[]>> = {
+  "only-key-inactive": ["off"],
+  "successor-inactive": ["off"],
+  "inactive-not-ours": ["off"],
+  "rolled-back": ["back"],
+  "destination-changed": ["back", "drop"],
+  "target-serves-unknown-key": ["drop", "back"],
+  "no-keys": ["drop"],
+  unexplained: ["make", "strip"],
+  "predecessor-in-use": ["on"],
+  "no-free-slot": ["off", "make", "on", "back"],
+};
+
+/** Null where this report may be the end of this story, else why not. */
+export function unexplainedEnd(setup: Setup, { disturbed }: State, { outcome, code, sentence }: UserReport): string | null {
+  if ((EXPLAINED_BY[code] ?? []).some((cause) => disturbed.includes(cause))) return null;
+  // The only destination cannot be read back and there is no escrow: nobody can tell whether it arrived.
+  const blind = !setup.escrow && setup.stores.includes("write-only");
+  if (code === "maybe-delivered" && blind && disturbed.includes("crash")) return null;
+  return `it ends ${outcome}, ${code}: ${sentence}`;
+}

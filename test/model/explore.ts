@@ -1,0 +1,298 @@
+import type { UserReport } from "../../src/core/result.ts";
+import { isGoal, unexplainedEnd } from "./ends.ts";
+import { type Choice, Episode, isFree } from "./episode.ts";
+import { Monitor, Violation } from "./monitor.ts";
+import { consume } from "./people.ts";
+import type { Sabotage } from "./runner.ts";
+import { beginning, clone, fingerprint, type Setup, type State } from "./state.ts";
+
+const SOON = 30_000;
+const NEXT = 5 * 60_000;
+const LONG = 8 * 86_400_000;
+/** The protocol promises eleven undisturbed runs, fifteen where a record was stripped. */
+const PATIENCE = 15;
+
+export interface Bounds {
+  /** How many disturbances one story has. */
+  readonly disturbances: number;
+  /** How many runs one story has. */
+  readonly depth: number;
+  /** Stops looking, in milliseconds since the epoch; null = never. */
+  readonly deadline: number | null;
+  /** Which disturbances there are; null = all. */
+  readonly only: RegExp | null;
+}
+
+export interface Findings {
+  readonly setup: string;
+  /** Different states inside runs, and between them. */
+  readonly states: number;
+  readonly resting: number;
+  /** How often a run was driven anew. */
+  readonly schedules: number;
+  /** Most runs in one story; most undisturbed ones until a state where nothing is left to do. */
+  readonly depth: number;
+  readonly patience: number;
+  /** Reports that stories end in, and how many states do. */
+  readonly ends: ReadonlyMap<string, number>;
+  /** Accepted open cases that were met. */
+  readonly open: ReadonlyMap<string, number>;
+  readonly milliseconds: number;
+  /** The time was over before everything was seen. */
+  readonly cut: boolean;
+  readonly violation: { readonly why: string; readonly story: string } | null;
+}
+
+/** A state between runs, and how it came about. */
+interface Rest {
+  readonly state: State;
+  readonly budget: number;
+  readonly story: string;
+  readonly runs: number;
+  /** What it looked like before the gap, without ages, and whether the gap was long: to tell a state that stays. */
+  readonly before: string | null;
+}
+
+interface End {
+  readonly state: State;
+  readonly budget: number;
+  readonly schedule: readonly Choice[];
+  readonly report: UserReport | null;
+}
+
+/** Explores every story of this setup within the bounds. */
+export async function explore(setup: Setup, bounds: Bounds, sabotage: Sabotage | null = null): Promise<Findings> {
+  const search = new Search(setup, bounds, sabotage);
+  return search.run();
+}
+
+class Search {
+  readonly #setup: Setup;
+  readonly #bounds: Bounds;
+  readonly #sabotage: Sabotage | null;
+  readonly #monitor: Monitor;
+  readonly #began = Date.now();
+  readonly #rested = new Set<string>();
+  readonly #ends = new Map<string, number>();
+  /** What an undisturbed run makes of a state between runs; null = nothing is left to do. */
+  readonly #onward = new Map<string, { readonly next: string | null; readonly story: string }>();
+  #waiting: Rest[] = [];
+  #states = 0;
+  #schedules = 0;
+  #depth = 0;
+  #cut = false;
+
+  constructor(setup: Setup, bounds: Bounds, sabotage: Sabotage | null) {
+    this.#setup = setup;
+    this.#bounds = bounds;
+    this.#sabotage = sabotage;
+    this.#monitor = new Monitor(setup);
+  }
+
+  async run(): Promise<Findings> {
+    let violation: Findings["violation"] = null;
+    let patience = 0;
+    try {
+      const { disturbances: budget } = this.#bounds;
+      this.#add({ state: beginning(this.#setup), budget, story: "", runs: 0, before: null });
+      for (let rest = this.#waiting.pop(); rest !== undefined; rest = this.#waiting.pop()) await this.#expand(rest);
+      patience = this.#longestWay();
+    } catch (error) {
+      if (!(error instanceof StoryFailed)) throw error;
+      violation = { why: error.message, story: error.story };
+    }
+    return {
+      setup: this.#setup.name,
+      states: this.#states,
+      resting: this.#rested.size,
+      schedules: this.#schedules,
+      depth: this.#depth,
+      patience,
+      ends: this.#ends,
+      open: this.#monitor.met,
+      milliseconds: Date.now() - this.#began,
+      cut: this.#cut,
+      violation,
+    };
+  }
+
+  #add(rest: Rest): string {
+    const print = keyOf(rest);
+    const full = `${rest.budget} ${print}`;
+    if (!this.#rested.has(full)) {
+      this.#rested.add(full);
+      this.#waiting.push(rest);
+      this.#depth = Math.max(this.#depth, rest.runs);
+    }
+    return print;
+  }
+
+  get #isLate(): boolean {
+    const { deadline } = this.#bounds;
+    this.#cut ||= deadline !== null && Date.now() > deadline;
+    return this.#cut;
+  }
+
+  /** Every way that the next run from here can go. */
+  async #expand(rest: Rest): Promise<void> {
+    if (this.#isLate) return;
+    if (rest.runs >= this.#bounds.depth) {
+      this.#cut = true;
+      return;
+    }
+    const seen = new Set<string>();
+    const ended = new Set<string>();
+    const open: { schedule: readonly Choice[]; budget: number }[] = [{ schedule: [], budget: rest.budget }];
+    const finish = (end: End): void => {
+      const print = `${end.budget} ${JSON.stringify(end.state)} ${end.report?.code}`;
+      if (ended.has(print)) return;
+      ended.add(print);
+      this.#goOn(rest, end);
+    };
+    for (let next = open.pop(); next !== undefined && !this.#isLate; next = open.pop()) {
+      const schedule: Choice[] = [];
+      const follow = async (episode: Episode, choice: Choice): Promise<void> => {
+        schedule.push(choice);
+        await this.#apply(episode, choice, rest, schedule);
+      };
+      this.#schedules += 1;
+      const episode = await Episode.begin(rest.state, this.#setup, this.#monitor, this.#sabotage);
+      for (const choice of next.schedule) await follow(episode, choice);
+      for (;;) {
+        if (episode.isOver) {
+          finish({ state: episode.state, budget: next.budget, schedule, report: reportOf(episode) });
+          break;
+        }
+        const print = `${next.budget} ${episode.fingerprint()}`;
+        if (seen.has(print)) break;
+        seen.add(print);
+        this.#states += 1;
+        const [first, ...others] = this.#choices(episode, next.budget);
+        if (first === undefined) throw new StoryFailed("the run waits for nothing", tell(rest.story, schedule));
+        for (const other of others) {
+          const budget = next.budget - (isFree(other) ? 0 : 1);
+          if (endsAtOnce(episode, other)) finish({ state: dying(episode), budget, schedule: [...schedule, other], report: null });
+          else open.push({ schedule: [...schedule, other], budget });
+        }
+        await follow(episode, first);
+      }
+    }
+  }
+
+  #choices(episode: Episode, budget: number): readonly Choice[] {
+    const { only } = this.#bounds;
+    return episode.choices(budget > 0).filter((choice) => isFree(choice) || only === null || only.test(choice));
+  }
+
+  async #apply(episode: Episode, choice: Choice, rest: Rest, schedule: readonly Choice[]): Promise<void> {
+    try {
+      await episode.apply(choice);
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      throw new StoryFailed(error.message, tell(rest.story, schedule));
+    }
+  }
+
+  /** From the end of a run to the begin of the next. */
+  #goOn(rest: Rest, end: End): void {
+    const story = tell(rest.story, end.schedule);
+    const undisturbed = end.budget === rest.budget;
+    const note = (next: string | null) => {
+      if (undisturbed) this.#onward.set(keyOf(rest), { next, story });
+    };
+    if (isGoal(this.#setup, end.state)) {
+      this.#count("goal");
+      return note(null);
+    }
+    const { report } = end;
+    const looks = fingerprint(end.state, true);
+    const stays = report !== null && ["settled", "blocked", "left-alone"].includes(report.outcome);
+    if (stays && rest.before === `long ${looks}`) {
+      const why = unexplainedEnd(this.#setup, end.state, report);
+      if (why !== null) throw new StoryFailed(why, story);
+      this.#count(report.code);
+      return note(null);
+    }
+    const gap = gapAfter(end);
+    note(this.#rest(end, gap, story, rest.runs + 1));
+    if (end.budget > 0 && gap > SOON && (this.#bounds.only?.test("soon") ?? true))
+      this.#rest({ ...end, budget: end.budget - 1 }, SOON, `${story} soon`, rest.runs + 1);
+  }
+
+  #rest({ state: from, budget }: End, gap: number, story: string, runs: number): string {
+    const before = `${gap >= LONG ? "long" : "short"} ${fingerprint(from, true)}`;
+    const state = clone(from);
+    // Consumers that keep to the rules read and use what they are served, in the middle of the gap.
+    state.now += Math.min(gap / 2, 3_600_000);
+    for (const store of state.stores) if (store.serves !== null) consume(state, store.serves);
+    state.now = from.now + gap;
+    return this.#add({ state, budget, story, runs, before });
+  }
+
+  #count(end: string): void {
+    this.#ends.set(end, (this.#ends.get(end) ?? 0) + 1);
+  }
+
+  /** The most undisturbed runs from any state to one where nothing is left to do. Throws where a way has no end. */
+  #longestWay(): number {
+    const ways = new Map<string, number>();
+    for (const start of this.#onward.keys()) {
+      const way: string[] = [];
+      let at: string | null = start;
+      while (at !== null && !ways.has(at)) {
+        const onward = this.#onward.get(at);
+        if (onward === undefined) break; // beyond the bounds
+        way.push(at);
+        if (way.length > 100) throw new StoryFailed("undisturbed runs never come to an end", onward.story);
+        at = onward.next;
+      }
+      let length = at === null ? 0 : (ways.get(at) ?? 0);
+      for (const each of way.toReversed()) ways.set(each, (length += 1));
+      if (length > PATIENCE) throw new StoryFailed(`it takes ${length} undisturbed runs`, this.#onward.get(start)?.story ?? "");
+    }
+    return Math.max(0, ...ways.values());
+  }
+}
+
+class StoryFailed extends Error {
+  readonly story: string;
+
+  constructor(why: string, story: string) {
+    super(why);
+    this.story = story;
+  }
+}
+
+const keyOf = ({ state, before }: Rest): string => `${before?.startsWith("long") === true ? "long" : ""}${fingerprint(state)}`;
+
+/** When the next run comes: soon after a change, else when the report says that something can happen, else after a week. */
+function gapAfter({ state, report }: End): number {
+  if (report === null || report.outcome === "changed" || report.outcome === "failed") return NEXT;
+  const at = report.next?.at ?? null;
+  return at === null ? LONG : Math.max(NEXT, at - state.now + 1_000);
+}
+
+const reportOf = ({ runners }: Episode): UserReport | null => runners.find(({ report }) => report !== null)?.report ?? null;
+
+/** The only process dies: what it leaves is plain to see without driving it there. */
+const endsAtOnce = ({ runners }: Episode, choice: Choice): boolean =>
+  choice.endsWith("!die") && runners.every(({ name, over }) => over !== null || choice.startsWith(name));
+
+function dying({ state }: Episode): State {
+  const left = clone(state);
+  if (!left.disturbed.includes("crash")) left.disturbed.push("crash");
+  return left;
+}
+
+/** A schedule in few words: `12a` = twelve times `a`; runs are divided by slashes. */
+function tell(story: string, schedule: readonly Choice[]): string {
+  const words: string[] = [];
+  for (let index = 0; index < schedule.length; ) {
+    const choice = schedule[index] ?? "";
+    let count = 1;
+    while (schedule[index + count] === choice) count += 1;
+    words.push(count > 1 ? `${count}*${choice}` : choice);
+    index += count;
+  }
+  return story === "" ? words.join(" ") : `${story} / ${words.join(" ")}`;
+}
