@@ -85,6 +85,8 @@ async function deactivateAtOnce(turn: Turn, successor: AccessKeyId, known: reado
     (id) => id !== seen.signedBy && keys.some((each) => each.accessKeyId === id && each.status === "Active"),
   );
   if (key === undefined) return;
+  if (!keys.some((each) => each.accessKeyId === successor && each.status === "Active"))
+    throw new TurnEnd("stopped", `${successor} is not Active any more; the old key stays`);
   const doubt = seen.destinations.find(
     ({ readable, served }) => readable && (served.kind !== "known" || served.value.accessKeyId !== successor),
   );

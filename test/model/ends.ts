@@ -15,16 +15,17 @@ export function isGoal({ policy }: Setup, { keys, stores, escrow, rotations }: S
 
 /** What has to have happened, any of it, before a report may be where a story ends: the protocol's section 7. */
 const EXPLAINED_BY: Partial<Record<ReasonCode, readonly string[]>> = {
-  "only-key-inactive": ["off"],
+  "only-key-inactive": ["off", "drop"],
   "successor-inactive": ["off"],
-  "inactive-not-ours": ["off"],
+  "inactive-not-ours": ["off", "late-intent"],
   "rolled-back": ["back"],
   "destination-changed": ["back", "drop"],
   "target-serves-unknown-key": ["drop", "back"],
   "no-keys": ["drop"],
-  unexplained: ["make", "strip"],
+  // A late intent overwrites what another run recorded: section 8, "S violated".
+  unexplained: ["make", "strip", "late-intent"],
   "predecessor-in-use": ["on"],
-  "no-free-slot": ["off", "make", "on", "back"],
+  "no-free-slot": ["off", "make", "on", "back", "late-intent"],
 };
 
 /** Null where this report may be the end of this story, else why not. */

@@ -2,7 +2,7 @@ import { CallError } from "../../src/ports.ts";
 import { type Monitor, Violation } from "./monitor.ts";
 import { act, deeds } from "./people.ts";
 import { type Call, Runner, type Sabotage } from "./runner.ts";
-import { clone, type Setup, type State } from "./state.ts";
+import { clone, disturb, type Setup, type State } from "./state.ts";
 
 /** Nothing in the air takes effect later than this: adapters cut calls off there. */
 const CALL_LIMIT = 30_000;
@@ -25,10 +25,12 @@ export class Episode {
   readonly runners: Runner[] = [];
   readonly #make: (name: string) => Runner;
   readonly #monitor: Monitor;
+  readonly #setup: Setup;
 
   private constructor(from: State, setup: Setup, monitor: Monitor, sabotage: Sabotage | null) {
     this.state = clone(from);
     this.#monitor = monitor;
+    this.#setup = setup;
     this.#make = (name) => new Runner(name, () => this.state, setup, monitor, sabotage);
   }
 
@@ -68,7 +70,7 @@ export class Episode {
       ...free,
       ...living.flatMap((runner) => this.#faults(runner)),
       ...(this.runners.length === 1 ? ["start", ...(this.#pauseLeft() > 60_000 ? ["late"] : [])] : []),
-      ...deeds(this.state).map((deed) => `do:${deed}`),
+      ...deeds(this.state, this.#setup.policy).map((deed) => `do:${deed}`),
     ];
   }
 
@@ -97,8 +99,11 @@ export class Episode {
 
   #pauseLeft = (): number => (this.#sleeper()?.asleep?.until ?? 0) - this.state.now;
 
+  /** The call that a choice lets through, for people. */
+  callOf = (choice: Choice): string => this.runners.find(({ name }) => name === choice.split("!")[0])?.calls[0]?.action ?? "";
+
   async apply(choice: Choice): Promise<void> {
-    this.#note(choice);
+    if (!isFree(choice)) disturb(this.state, kindOf(choice));
     if (choice === "wake") this.#wake();
     else if (choice === "start" || choice === "late") {
       if (choice === "late") this.state.now += this.#pauseLeft() - 10_000;
@@ -117,14 +122,6 @@ export class Episode {
       if (over === "reported" && broken !== null)
         throw new Violation(`the run broke: ${broken instanceof Error ? broken.message : "unknown error"}`);
     }
-  }
-
-  /** Which kind of disturbance there was: what a story may end in depends on it. */
-  #note(choice: Choice): void {
-    if (isFree(choice)) return;
-    const { disturbed } = this.state;
-    const kind = kindOf(choice);
-    if (!disturbed.includes(kind)) disturbed.push(kind);
   }
 
   #wake(): void {

@@ -4,7 +4,7 @@ import { type Choice, Episode, isFree } from "./episode.ts";
 import { Monitor, Violation } from "./monitor.ts";
 import { consume } from "./people.ts";
 import type { Sabotage } from "./runner.ts";
-import { beginning, clone, fingerprint, type Setup, type State } from "./state.ts";
+import { beginning, clone, disturb, fingerprint, type Setup, type State } from "./state.ts";
 
 const SOON = 30_000;
 const NEXT = 5 * 60_000;
@@ -49,8 +49,8 @@ interface Rest {
   readonly budget: number;
   readonly story: string;
   readonly runs: number;
-  /** What it looked like before the gap, without ages, and whether the gap was long: to tell a state that stays. */
-  readonly before: string | null;
+  /** A long gap went by in which nothing changed but ages. */
+  readonly idle: boolean;
 }
 
 interface End {
@@ -94,7 +94,7 @@ class Search {
     let patience = 0;
     try {
       const { disturbances: budget } = this.#bounds;
-      this.#add({ state: beginning(this.#setup), budget, story: "", runs: 0, before: null });
+      this.#add({ state: beginning(this.#setup), budget, story: "", runs: 0, idle: false });
       for (let rest = this.#waiting.pop(); rest !== undefined; rest = this.#waiting.pop()) await this.#expand(rest);
       patience = this.#longestWay();
     } catch (error) {
@@ -205,28 +205,17 @@ class Search {
       return note(null);
     }
     const { report } = end;
-    const looks = fingerprint(end.state, true);
     const stays = report !== null && ["settled", "blocked", "left-alone"].includes(report.outcome);
-    if (stays && rest.before === `long ${looks}`) {
+    if (stays && rest.idle && looksLike(rest.state, end.state)) {
       const why = unexplainedEnd(this.#setup, end.state, report);
       if (why !== null) throw new StoryFailed(why, story);
       this.#count(report.code);
       return note(null);
     }
     const gap = gapAfter(end);
-    note(this.#rest(end, gap, story, rest.runs + 1));
+    note(this.#add(restAfter(rest, end, gap)));
     if (end.budget > 0 && gap > SOON && (this.#bounds.only?.test("soon") ?? true))
-      this.#rest({ ...end, budget: end.budget - 1 }, SOON, `${story} soon`, rest.runs + 1);
-  }
-
-  #rest({ state: from, budget }: End, gap: number, story: string, runs: number): string {
-    const before = `${gap >= LONG ? "long" : "short"} ${fingerprint(from, true)}`;
-    const state = clone(from);
-    // Consumers that keep to the rules read and use what they are served, in the middle of the gap.
-    state.now += Math.min(gap / 2, 3_600_000);
-    for (const store of state.stores) if (store.serves !== null) consume(state, store.serves);
-    state.now = from.now + gap;
-    return this.#add({ state, budget, story, runs, before });
+      this.#add({ ...restAfter(rest, end, SOON), budget: end.budget - 1, story: `${story} soon` });
   }
 
   #count(end: string): void {
@@ -254,6 +243,16 @@ class Search {
   }
 }
 
+/** Where the next run begins. Consumers that keep to the rules read and use what they are served, in the middle of the gap. */
+function restAfter(rest: Rest, end: End, gap: number): Rest {
+  const state = clone(end.state);
+  state.now += Math.min(gap / 2, 3_600_000);
+  for (const { serves } of state.stores) if (serves !== null) consume(state, serves);
+  state.now = end.state.now + gap;
+  const idle = gap >= LONG && looksLike(end.state, state);
+  return { state, budget: end.budget, story: tell(rest.story, end.schedule), runs: rest.runs + 1, idle };
+}
+
 class StoryFailed extends Error {
   readonly story: string;
 
@@ -263,7 +262,9 @@ class StoryFailed extends Error {
   }
 }
 
-const keyOf = ({ state, before }: Rest): string => `${before?.startsWith("long") === true ? "long" : ""}${fingerprint(state)}`;
+const keyOf = ({ state, idle }: Rest): string => `${idle ? "idle " : ""}${fingerprint(state)}`;
+
+const looksLike = (a: State, b: State): boolean => fingerprint(a, true) === fingerprint(b, true);
 
 /** When the next run comes: soon after a change, else when the report says that something can happen, else after a week. */
 function gapAfter({ state, report }: End): number {
@@ -280,7 +281,7 @@ const endsAtOnce = ({ runners }: Episode, choice: Choice): boolean =>
 
 function dying({ state }: Episode): State {
   const left = clone(state);
-  if (!left.disturbed.includes("crash")) left.disturbed.push("crash");
+  disturb(left, "crash");
   return left;
 }
 
@@ -295,4 +296,36 @@ function tell(story: string, schedule: readonly Choice[]): string {
     index += count;
   }
   return story === "" ? words.join(" ") : `${story} / ${words.join(" ")}`;
+}
+
+/** Tells a story again, call by call: what a failed exploration prints. */
+export async function replay(setup: Setup, story: string, sabotage: Sabotage | null = null): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const monitor = new Monitor(setup);
+  let rest: Rest = { state: beginning(setup), budget: 0, story: "", runs: 0, idle: false };
+  for (const told of story.split(" / ")) {
+    const words = told.split(" ").filter((word) => word !== "soon");
+    const schedule = words.flatMap((word) => {
+      const [count, choice] = word.includes("*") ? word.split("*") : ["1", word];
+      return Array.from({ length: Number(count) }, () => choice ?? "");
+    });
+    const episode = await Episode.begin(rest.state, setup, monitor, sabotage);
+    lines.push(`run at ${new Date(rest.state.now).toISOString()}`);
+    for (const choice of schedule) {
+      const call = episode.callOf(choice);
+      try {
+        await episode.apply(choice);
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error;
+        return [...lines, `  ${choice} ${call}`, `VIOLATION ${error.message}`];
+      }
+      const { state } = episode;
+      lines.push(`  ${choice} ${call}   [${Math.round((state.now - rest.state.now) / 1000)} s, ${state.record ?? "no record"}]`);
+    }
+    const report = reportOf(episode);
+    lines.push(`  => ${report === null ? "no report" : `${report.outcome} ${report.code}: ${report.sentence}`}`);
+    const end: End = { state: episode.state, budget: 0, schedule, report };
+    rest = restAfter(rest, end, told.endsWith(" soon") ? SOON : gapAfter(end));
+  }
+  return lines;
 }

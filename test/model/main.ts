@@ -1,5 +1,5 @@
-import { explore, type Findings } from "./explore.ts";
-import { setups } from "./setups.ts";
+import { explore, type Findings, replay } from "./explore.ts";
+import { setupNamed, setups } from "./setups.ts";
 
 const value = (flag: string, fallback: string): string => {
   const at = process.argv.indexOf(flag);
@@ -17,6 +17,8 @@ function show(f: Findings): void {
   );
   if (f.violation !== null) console.log(`  VIOLATION ${f.violation.why}\n  ${f.violation.story}`);
 }
-for (const setup of setups.filter(({ name }) => new RegExp(only).test(name))) {
+const story = value("--replay", "");
+if (story !== "") console.log((await replay(setupNamed(only), story)).join("\n"));
+else for (const setup of setups.filter(({ name }) => new RegExp(only).test(name))) {
   show(await explore(setup, { disturbances, depth, deadline: Date.now() + minutes * 60_000, only: choices === "" ? null : new RegExp(choices) }));
 }

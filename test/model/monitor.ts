@@ -14,7 +14,8 @@ import { find, type ModelKey, type Setup, type State } from "./state.ts";
 export interface Knowledge {
   readonly name: string;
   keys: number;
-  stores: number;
+  /** One for each destination. */
+  readonly stores: number[];
 }
 
 export class Violation extends Error {}
@@ -26,6 +27,8 @@ export class Violation extends Error {}
 export const openCases = {
   "act-between": "a person acts on the same key or destination between a turn's last read and its destructive call",
   "key-in-window": "a person makes a key inside the create window of an intent whose run died: taken for an orphan",
+  "back-unseen":
+    "a person writes the old value back before the delivery is recorded, the run dies, and the destination keeps no history",
   "off-while-retiring": "a person switches the old key off while its retirement is on record: taken for ours",
 } as const;
 
@@ -46,7 +49,7 @@ export class Monitor {
 
   /** Invariants 1, 2 and 6, before a runner deactivates or deletes `key`. */
   beforeRetiring(state: State, by: Knowledge, key: ModelKey, deletes: boolean): void {
-    const unseen = state.personKeys > by.keys || state.personStores > by.stores;
+    const unseen = state.personKeys > by.keys || state.stores.some(({ personAt }, index) => personAt > (by.stores[index] ?? 0));
     const fail = (why: string): void => {
       if (unseen) return this.#excuse("act-between");
       throw new Violation(`${deletes ? "deletes" : "deactivates"} ${key.id}: ${why}`);
@@ -62,8 +65,10 @@ export class Monitor {
       return isSafe && key.runner !== by.name ? fail("its secret is safe, it could be delivered") : undefined;
     }
     const { policy } = this.#setup;
+    const recorded = parseRecord(state.record);
+    const isForgotten = state.stores.some((store) => store.kind === "forgetful" && store.byPerson);
+    if (key.maker === "run" && isForgotten && recorded.phase === "creating") return this.#excuse("back-unseen");
     if (key.maker === "person" && policy.unexplainedKeys === "report") {
-      const recorded = parseRecord(state.record);
       // A person who writes the value back and forth makes a key of theirs one that a destination served before.
       if ("old" in recorded && recorded.old.includes(key.id)) return undefined;
       const isOpen = recorded.phase === "creating" && Math.abs(key.createdAt - recorded.at) <= WINDOW;
@@ -113,6 +118,14 @@ export class Monitor {
       if (hand !== "person") throw new Violation(`a ${kind} destination serves ${serves}, which is not Active`);
     }
   }
+}
+
+/** Whether a consumer that keeps to what the policy asks of it may still use a key that it was served before. */
+export function mayStillBeUsed(state: State, policy: Policy, key: ModelKey): boolean {
+  const until = state.servedUntil[key.id];
+  const promise = promised(policy);
+  if (until === undefined || promise === null) return false;
+  return state.now < (promise.taken ? Math.max(until, key.consumedAt ?? 0) : until) + promise.afterServed;
 }
 
 /** Whoever read the old key last may still hold it for as long as the policy asks of consumers. Null where nobody can. */

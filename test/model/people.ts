@@ -1,4 +1,6 @@
 import type { AccessKeyId } from "../../src/core/access-key.ts";
+import type { Policy } from "../../src/core/policy.ts";
+import { mayStillBeUsed } from "./monitor.ts";
 import { find, idOf, keysChange, type ModelKey, newKey, serve, type State, writeRecord } from "./state.ts";
 
 /*
@@ -7,11 +9,11 @@ import { find, idOf, keysChange, type ModelKey, newKey, serve, type State, write
  */
 
 /** What a person, or a stubborn consumer, could do now: a word and the number of a key or a destination. */
-export function deeds(state: State): readonly string[] {
+export function deeds(state: State, policy: Policy): readonly string[] {
   const keys = state.keys.flatMap((key, index) => [
     key.status === "Active" ? `off:${index}` : `on:${index}`,
     `drop:${index}`,
-    ...(state.servedUntil[key.id] === undefined || key.status !== "Active" ? [] : [`use:${index}`]),
+    ...(key.status === "Active" && mayStillBeUsed(state, policy, key) ? [`use:${index}`] : []),
   ]);
   const back = state.stores.flatMap((store, index) =>
     store.kind !== "write-only" && store.history.length > 0 ? [`back:${index}`] : [],
@@ -57,7 +59,7 @@ export function act(state: State, deed: string): void {
       const before = store?.history[0];
       if (store === undefined || before === undefined) break;
       serve(state, store, before, true);
-      state.personStores = state.tick;
+      store.personAt = state.tick;
       break;
     }
     case "use":

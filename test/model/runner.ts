@@ -11,7 +11,7 @@ import { CallError, type Destination, type Iam, type Verifier } from "../../src/
 import { freely, seconds } from "../support/rig.ts";
 import type { Knowledge, Monitor } from "./monitor.ts";
 import { sign } from "./people.ts";
-import { find, idOf, keysChange, type ModelKey, newKey, serve, type Setup, type State, writeRecord } from "./state.ts";
+import { disturb, find, idOf, keysChange, type ModelKey, newKey, serve, SETTLE, type Setup, type State, writeRecord } from "./state.ts";
 
 /** A call of a runner that waits to be let through. */
 export interface Call {
@@ -47,7 +47,7 @@ const USER: User = { userName: "ci-bot", path: "/", arn: "arn:aws:iam::111122223
 export class Runner implements Knowledge {
   readonly name: string;
   keys = 0;
-  stores = 0;
+  readonly stores: number[] = [];
   readonly calls: Call[] = [];
   asleep: { readonly until: number; readonly wake: () => void } | null = null;
   over: "reported" | "dead" | null = null;
@@ -55,6 +55,7 @@ export class Runner implements Knowledge {
   broken: unknown = null;
   /** Everything that it was ever told: two runners of one log are in one state. */
   log = "";
+  #readAt = 0;
   readonly #state: () => State;
   readonly #setup: Setup;
   readonly #monitor: Monitor;
@@ -180,7 +181,10 @@ export class Runner implements Knowledge {
         return this.#call(
           "ListUserTags",
           false,
-          (state) => tags(state.record),
+          (state) => {
+            this.#readAt = state.now;
+            return tags(state.record);
+          },
           ({ oldRecord, now }) => (oldRecord === null || oldRecord.until <= now ? null : tags(oldRecord.record)),
         );
       },
@@ -194,8 +198,11 @@ export class Runner implements Knowledge {
         }),
       tagUser: (_user, _key, value) =>
         this.#call("TagUser", true, (state) => {
+          const { phase } = parseRecord(value);
+          // It was in the air for longer than IAM takes to settle: what another run did meanwhile is overwritten.
+          if (phase === "creating" && state.now - this.#readAt >= SETTLE) disturb(state, "late-intent");
           writeRecord(state, value);
-          if (parseRecord(value).phase === "delivered") state.rotations = Math.min(3, state.rotations + 1);
+          if (phase === "delivered") state.rotations = Math.min(3, state.rotations + 1);
         }),
       createAccessKey: () =>
         this.#call("CreateAccessKey", true, (state) => {
@@ -224,7 +231,7 @@ export class Runner implements Knowledge {
         change("DeleteAccessKey", id, (state, key) => {
           this.#monitor.beforeRetiring(state, this, key, true);
           state.keys = state.keys.filter((each) => each !== key);
-          state.gone[key.id] = "run";
+          state.gone[key.id] = key.inactiveBy ?? "run";
         }),
     };
   }
@@ -287,7 +294,7 @@ export class Runner implements Knowledge {
         read: () =>
           this.#call(`read ${label}`, false, (state) => {
             const { serves, writtenAt } = at(state);
-            this.stores = state.tick;
+            this.stores[index] = state.tick;
             const believed = this.#sabotage === "no-delivery" ? (state.keys.at(-1)?.id ?? serves) : serves;
             return { accessKeyId: believed, writtenAt: instant(writtenAt) };
           }),

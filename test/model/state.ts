@@ -35,6 +35,8 @@ export interface Store {
   serves: AccessKeyId | null;
   writtenAt: number;
   byPerson: boolean;
+  /** The tick in which a person wrote it last. */
+  personAt: number;
   pending: AccessKeyId | null;
   history: AccessKeyId[];
 }
@@ -54,10 +56,9 @@ export interface State {
   gone: Record<string, Hand>;
   made: number;
   turns: number;
-  /** Counts effects; the last of them that was a person's, on keys and on destinations. */
+  /** Counts what persons do; which of it was the last on keys. */
   tick: number;
   personKeys: number;
-  personStores: number;
   /** How often a delivery was recorded; three stands for more. */
   rotations: number;
   /** What disturbed the story so far, in a word each. */
@@ -99,6 +100,7 @@ export function beginning({ stores, policy }: Setup): State {
       serves: first,
       writtenAt: BEGIN - days(120),
       byPerson: false,
+      personAt: 0,
       pending: null,
       history: [],
     })),
@@ -108,7 +110,6 @@ export function beginning({ stores, policy }: Setup): State {
     turns: 0,
     tick: 0,
     personKeys: 0,
-    personStores: 0,
     rotations: 0,
     disturbed: [],
   };
@@ -184,7 +185,7 @@ export function fingerprint(state: State, timeless = false): string {
     record,
     old === null || passed(old.until) ? null : [ages(old.until), old.record],
     state.escrow,
-    state.stores.map((store) => ({ ...store, writtenAt: ages(store.writtenAt) })),
+    state.stores.map((store) => ({ ...store, writtenAt: ages(store.writtenAt), personAt: 0 })),
     state.keys.map(({ id }) => ages(state.servedUntil[id] ?? 0)),
     state.stores.map(({ serves }) => state.gone[serves ?? ""] ?? null),
     state.rotations,
@@ -200,4 +201,9 @@ function renumber(text: string): string {
     names.set(name, known);
     return known;
   });
+}
+
+/** Notes which kind of disturbance there was: what a story may end in depends on it. */
+export function disturb({ disturbed }: State, kind: string): void {
+  if (!disturbed.includes(kind)) disturbed.push(kind);
 }
