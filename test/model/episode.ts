@@ -13,11 +13,12 @@ const PAUSE = 5 * 60_000;
  * One choice of a schedule. `a`, `b` = the next call of this runner goes through · `wake` = time passes until the next sleeper
  * wakes · `a!die` = the process is gone · `a!unsent`, `a!lost` = no answer, and no effect or one · `a!stale` = a read that lags ·
  * `a!pause` = the process stands still for five minutes after the call · `start`, `late` = a second runner begins (late: near
- * the end of a pause) · `do:DEED` = a person. All but the first two are disturbances.
+ * the end of a pause) · `do:DEED` = a person. All these are disturbances but the first two and `a!over`: a creation beyond the
+ * quota, in a race with another one.
  */
 export type Choice = string;
 
-export const isFree = (choice: Choice): boolean => choice === "a" || choice === "b" || choice === "wake";
+export const isFree = (choice: Choice): boolean => choice === "wake" || /^[ab](!over)?$/.test(choice);
 
 /** Runs of the real engine over one state, from their start to their end, driven choice by choice. */
 export class Episode {
@@ -55,7 +56,8 @@ export class Episode {
   fingerprint(): string {
     const { state } = this;
     const runners = this.runners.map(
-      (each) => `${each.name}${each.over ?? ""}${each.asleep?.until ?? ""}|${each.calls.length}|${each.keys}|${each.stores}|${each.log}`,
+      (each) =>
+        `${each.name}${each.over ?? ""}${each.asleep?.until ?? ""}|${each.calls.length}|${each.keys}|${each.stores.join()}|${each.log}`,
     );
     return `${JSON.stringify(state)}\n${runners.join("\n")}`;
   }
@@ -65,6 +67,8 @@ export class Episode {
     const living = this.runners.filter(({ over }) => over === null);
     const free = living.filter(({ calls }) => calls.length > 0).map(({ name }) => name);
     if (this.#sleeper() !== null && this.#mayWake()) free.push("wake");
+    for (const { name, calls } of living)
+      if ((calls[0]?.racing?.(this.state) ?? null) !== null) free.push(`${name}!over`);
     if (!disturbances) return free;
     return [
       ...free,
@@ -94,13 +98,16 @@ export class Episode {
   /** Time may pass a runner's call by only as far as such a call may take. */
   #mayWake(): boolean {
     const until = this.#sleeper()?.asleep?.until ?? 0;
-    return this.runners.every(({ over, calls: [call] }) => over !== null || call === undefined || until - call.since <= CALL_LIMIT);
+    return this.runners.every(
+      ({ over, calls: [call] }) => over !== null || call === undefined || until - call.since <= CALL_LIMIT,
+    );
   }
 
   #pauseLeft = (): number => (this.#sleeper()?.asleep?.until ?? 0) - this.state.now;
 
   /** The call that a choice lets through, for people. */
-  callOf = (choice: Choice): string => this.runners.find(({ name }) => name === choice.split("!")[0])?.calls[0]?.action ?? "";
+  callOf = (choice: Choice): string =>
+    this.runners.find(({ name }) => name === choice.split("!")[0])?.calls[0]?.action ?? "";
 
   async apply(choice: Choice): Promise<void> {
     if (!isFree(choice)) disturb(this.state, kindOf(choice));
@@ -126,12 +133,18 @@ export class Episode {
 
   #wake(): void {
     const runner = this.#sleeper();
-    if (runner?.asleep == null) throw new Error("nobody sleeps");
-    const { until, wake } = runner.asleep;
+    const sleep = runner?.asleep ?? null;
+    if (runner === null || sleep === null) throw new Error("nobody sleeps");
+    const { until, wake } = sleep;
     this.state.now = Math.max(this.state.now, until);
     runner.asleep = null;
     runner.log = digest(`${runner.log} woke ${this.state.now}`);
     wake();
+  }
+
+  #effect({ effect, lagging, racing }: Call, fault: string | undefined): unknown {
+    if (fault === "stale") return lagging?.(this.state);
+    return fault === "over" ? racing?.(this.state)?.() : effect(this.state);
   }
 
   #answer(runner: Runner, fault: string | undefined): void {
@@ -140,7 +153,7 @@ export class Episode {
     const { refuse, answer } = call;
     try {
       if (fault === "unsent") throw noAnswer(call);
-      const value = fault === "stale" ? call.lagging?.(this.state) : call.effect(this.state);
+      const value = this.#effect(call, fault);
       if (fault === "lost") throw noAnswer(call);
       runner.log = digest(`${runner.log} ${call.action} ${JSON.stringify(plain(value))} ${this.state.now}`);
       if (fault === "pause") runner.asleep = { until: this.state.now + PAUSE, wake: () => answer(value) };

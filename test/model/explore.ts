@@ -8,6 +8,8 @@ import { beginning, clone, disturb, fingerprint, type Setup, type State } from "
 
 const SOON = 30_000;
 const NEXT = 5 * 60_000;
+/** Long enough for IAM to show a use that hid behind our own, and much too short for any gate. */
+const WHILE = 2 * 3_600_000;
 const LONG = 8 * 86_400_000;
 /** The protocol promises eleven undisturbed runs, fifteen where a record was stripped. */
 const PATIENCE = 15;
@@ -49,8 +51,10 @@ interface Rest {
   readonly budget: number;
   readonly story: string;
   readonly runs: number;
-  /** A long gap went by in which nothing changed but ages. */
-  readonly idle: boolean;
+  /** How many gaps have gone by in which nothing changed but ages; three stands for more. */
+  readonly idle: number;
+  /** Milliseconds since the run before. */
+  readonly gap: number;
 }
 
 interface End {
@@ -94,7 +98,7 @@ class Search {
     let patience = 0;
     try {
       const { disturbances: budget } = this.#bounds;
-      this.#add({ state: beginning(this.#setup), budget, story: "", runs: 0, idle: false });
+      this.#add({ state: beginning(this.#setup), budget, story: "", runs: 0, idle: 0, gap: 0 });
       for (let rest = this.#waiting.pop(); rest !== undefined; rest = this.#waiting.pop()) await this.#expand(rest);
       patience = this.#longestWay();
     } catch (error) {
@@ -171,7 +175,8 @@ class Search {
         if (first === undefined) throw new StoryFailed("the run waits for nothing", tell(rest.story, schedule));
         for (const other of others) {
           const budget = next.budget - (isFree(other) ? 0 : 1);
-          if (endsAtOnce(episode, other)) finish({ state: dying(episode), budget, schedule: [...schedule, other], report: null });
+          if (endsAtOnce(episode, other))
+            finish({ state: dying(episode), budget, schedule: [...schedule, other], report: null });
           else open.push({ schedule: [...schedule, other], budget });
         }
         await follow(episode, first);
@@ -205,14 +210,13 @@ class Search {
       return note(null);
     }
     const { report } = end;
-    const stays = report !== null && ["settled", "blocked", "left-alone"].includes(report.outcome);
-    if (stays && rest.idle && looksLike(rest.state, end.state)) {
+    if (report !== null && looksLike(rest.state, end.state) && rest.idle >= (report.outcome === "waiting" ? 3 : 1)) {
       const why = unexplainedEnd(this.#setup, end.state, report);
       if (why !== null) throw new StoryFailed(why, story);
       this.#count(report.code);
       return note(null);
     }
-    const gap = gapAfter(end);
+    const gap = gapAfter(end, rest.gap);
     note(this.#add(restAfter(rest, end, gap)));
     if (end.budget > 0 && gap > SOON && (this.#bounds.only?.test("soon") ?? true))
       this.#add({ ...restAfter(rest, end, SOON), budget: end.budget - 1, story: `${story} soon` });
@@ -237,7 +241,8 @@ class Search {
       }
       let length = at === null ? 0 : (ways.get(at) ?? 0);
       for (const each of way.toReversed()) ways.set(each, (length += 1));
-      if (length > PATIENCE) throw new StoryFailed(`it takes ${length} undisturbed runs`, this.#onward.get(start)?.story ?? "");
+      if (length > PATIENCE)
+        throw new StoryFailed(`it takes ${length} undisturbed runs`, this.#onward.get(start)?.story ?? "");
     }
     return Math.max(0, ...ways.values());
   }
@@ -249,8 +254,9 @@ function restAfter(rest: Rest, end: End, gap: number): Rest {
   state.now += Math.min(gap / 2, 3_600_000);
   for (const { serves } of state.stores) if (serves !== null) consume(state, serves);
   state.now = end.state.now + gap;
-  const idle = gap >= LONG && looksLike(end.state, state);
-  return { state, budget: end.budget, story: tell(rest.story, end.schedule), runs: rest.runs + 1, idle };
+  const isSame = gap > NEXT && looksLike(end.state, state) && looksLike(rest.state, state);
+  const idle = isSame ? Math.min(3, rest.idle + 1) : 0;
+  return { state, budget: end.budget, story: tell(rest.story, end.schedule), runs: rest.runs + 1, idle, gap };
 }
 
 class StoryFailed extends Error {
@@ -262,18 +268,20 @@ class StoryFailed extends Error {
   }
 }
 
-const keyOf = ({ state, idle }: Rest): string => `${idle ? "idle " : ""}${fingerprint(state)}`;
+const keyOf = ({ state, idle, gap }: Rest): string => `${idle} ${gap < WHILE} ${fingerprint(state)}`;
 
 const looksLike = (a: State, b: State): boolean => fingerprint(a, true) === fingerprint(b, true);
 
-/** When the next run comes: soon after a change, else when the report says that something can happen, else after a week. */
-function gapAfter({ state, report }: End): number {
+/** When the next run comes: soon after a change, else when the report says that something can happen, else after a while, then a week. */
+function gapAfter({ state, report }: End, before: number): number {
   if (report === null || report.outcome === "changed" || report.outcome === "failed") return NEXT;
   const at = report.next?.at ?? null;
-  return at === null ? LONG : Math.max(NEXT, at - state.now + 1_000);
+  if (at === null) return before < WHILE ? WHILE : LONG;
+  return Math.max(NEXT, at - state.now + 1_000);
 }
 
-const reportOf = ({ runners }: Episode): UserReport | null => runners.find(({ report }) => report !== null)?.report ?? null;
+const reportOf = ({ runners }: Episode): UserReport | null =>
+  runners.find(({ report }) => report !== null)?.report ?? null;
 
 /** The only process dies: what it leaves is plain to see without driving it there. */
 const endsAtOnce = ({ runners }: Episode, choice: Choice): boolean =>
@@ -288,7 +296,7 @@ function dying({ state }: Episode): State {
 /** A schedule in few words: `12a` = twelve times `a`; runs are divided by slashes. */
 function tell(story: string, schedule: readonly Choice[]): string {
   const words: string[] = [];
-  for (let index = 0; index < schedule.length; ) {
+  for (let index = 0; index < schedule.length;) {
     const choice = schedule[index] ?? "";
     let count = 1;
     while (schedule[index + count] === choice) count += 1;
@@ -299,10 +307,14 @@ function tell(story: string, schedule: readonly Choice[]): string {
 }
 
 /** Tells a story again, call by call: what a failed exploration prints. */
-export async function replay(setup: Setup, story: string, sabotage: Sabotage | null = null): Promise<readonly string[]> {
+export async function replay(
+  setup: Setup,
+  story: string,
+  sabotage: Sabotage | null = null,
+): Promise<readonly string[]> {
   const lines: string[] = [];
   const monitor = new Monitor(setup);
-  let rest: Rest = { state: beginning(setup), budget: 0, story: "", runs: 0, idle: false };
+  let rest: Rest = { state: beginning(setup), budget: 0, story: "", runs: 0, idle: 0, gap: 0 };
   for (const told of story.split(" / ")) {
     const words = told.split(" ").filter((word) => word !== "soon");
     const schedule = words.flatMap((word) => {
@@ -320,12 +332,14 @@ export async function replay(setup: Setup, story: string, sabotage: Sabotage | n
         return [...lines, `  ${choice} ${call}`, `VIOLATION ${error.message}`];
       }
       const { state } = episode;
-      lines.push(`  ${choice} ${call}   [${Math.round((state.now - rest.state.now) / 1000)} s, ${state.record ?? "no record"}]`);
+      lines.push(
+        `  ${choice} ${call}   [${Math.round((state.now - rest.state.now) / 1000)} s, ${state.record ?? "no record"}]`,
+      );
     }
     const report = reportOf(episode);
     lines.push(`  => ${report === null ? "no report" : `${report.outcome} ${report.code}: ${report.sentence}`}`);
     const end: End = { state: episode.state, budget: 0, schedule, report };
-    rest = restAfter(rest, end, told.endsWith(" soon") ? SOON : gapAfter(end));
+    rest = restAfter(rest, end, told.endsWith(" soon") ? SOON : gapAfter(end, rest.gap));
   }
   return lines;
 }

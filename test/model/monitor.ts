@@ -49,7 +49,8 @@ export class Monitor {
 
   /** Invariants 1, 2 and 6, before a runner deactivates or deletes `key`. */
   beforeRetiring(state: State, by: Knowledge, key: ModelKey, deletes: boolean): void {
-    const unseen = state.personKeys > by.keys || state.stores.some(({ personAt }, index) => personAt > (by.stores[index] ?? 0));
+    const unseen =
+      state.personKeys > by.keys || state.stores.some(({ personAt }, index) => personAt > (by.stores[index] ?? 0));
     const fail = (why: string): void => {
       if (unseen) return this.#excuse("act-between");
       throw new Violation(`${deletes ? "deletes" : "deactivates"} ${key.id}: ${why}`);
@@ -57,7 +58,8 @@ export class Monitor {
     if (state.stores.some((store) => store.kind !== "write-only" && store.serves === key.id))
       return fail("a destination serves it");
     if (key.status === "Inactive") return deletes ? this.#beforeDeletingInactive(state, key, fail) : undefined;
-    if (!state.keys.some((other) => other !== key && other.status === "Active")) return fail("it is the only Active key");
+    if (!state.keys.some((other) => other !== key && other.status === "Active"))
+      return fail("it is the only Active key");
     if (key.maker === "run" && !key.live) {
       // An orphan goes, and so does what its own runner takes back.
       if (key.consumedAt !== null) return fail("somebody uses it");
@@ -75,8 +77,7 @@ export class Monitor {
       return isOpen ? this.#excuse("key-in-window") : fail("a person made it");
     }
     const successor = state.keys.find(
-      (other) =>
-        other !== key && other.status === "Active" && state.stores.every((store) => store.serves === other.id),
+      (other) => other !== key && other.status === "Active" && state.stores.every((store) => store.serves === other.id),
     );
     if (successor === undefined) return fail("no other Active key is at every destination");
     if (!successor.proved) return fail(`${successor.id} never signed in`);

@@ -23,7 +23,7 @@ export function deeds(state: State, policy: Policy): readonly string[] {
 
 /** Does what {@link deeds} offered. */
 export function act(state: State, deed: string): void {
-  const [word, number] = deed.split(":");
+  const [word = "", number] = deed.split(":");
   const index = Number(number);
   const key = state.keys[index];
   state.tick += 1;

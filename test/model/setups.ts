@@ -16,7 +16,11 @@ export const layouts: Readonly<Record<string, { readonly stores: readonly StoreK
 
 /** Every preset with every layout: `safe/readable`. */
 export const setups: readonly Setup[] = presetNames.flatMap((preset) =>
-  Object.entries(layouts).map(([layout, parts]) => ({ name: `${preset}/${layout}`, policy: presets[preset], ...parts })),
+  Object.entries(layouts).map(([layout, parts]) => ({
+    name: `${preset}/${layout}`,
+    policy: presets[preset],
+    ...parts,
+  })),
 );
 
 /** Throws where there is no such setup. */
