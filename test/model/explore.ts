@@ -210,7 +210,7 @@ class Search {
       return note(null);
     }
     const { report } = end;
-    if (report !== null && looksLike(rest.state, end.state) && rest.idle >= (report.outcome === "waiting" ? 3 : 1)) {
+    if (report !== null && looksLike(rest.state, end.state) && rest.idle >= (isDated(report) ? 3 : 1)) {
       const why = unexplainedEnd(this.#setup, end.state, report);
       if (why !== null) throw new StoryFailed(why, story);
       this.#count(report.code);
@@ -271,6 +271,9 @@ class StoryFailed extends Error {
 const keyOf = ({ state, idle, gap }: Rest): string => `${idle} ${gap < WHILE} ${fingerprint(state)}`;
 
 const looksLike = (a: State, b: State): boolean => fingerprint(a, true) === fingerprint(b, true);
+
+/** It says when it can go on, or waits for somebody: that may come several times in a row, for different reasons. */
+const isDated = ({ outcome, next }: UserReport): boolean => outcome === "waiting" || (next?.at ?? null) !== null;
 
 /** When the next run comes: soon after a change, else when the report says that something can happen, else after a while, then a week. */
 function gapAfter({ state, report }: End, before: number): number {

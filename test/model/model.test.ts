@@ -16,16 +16,17 @@ async function expectSound(name: string, findings: Findings): Promise<void> {
 
 describe("every story with one disturbance (a crash, a lost or late answer, a second run at any step, a person) is sound", () => {
   it.each([
-    ["safe/readable", 2_000],
-    ["safe/write-only", 1_000],
-    ["threshold/write-only", 800],
-    ["superseded/readable", 1_000],
-    ["expiring/mixed", 1_000],
-    ["secrets-manager/forgetful", 1_000],
-  ])("with %s", async (name, least) => {
-    const findings = await explore(setupNamed(name), bounds);
+    ["safe/readable", null],
+    ["threshold/write-only", null],
+    // The interleavings of two runs are much the same under every policy; what persons do is not.
+    ["safe/write-only", /^(start|do:)/],
+    ["superseded/staged", /^do:/],
+    ["expiring/mixed", /^do:/],
+    ["secrets-manager/forgetful", /^do:/],
+  ])("with %s", async (name, only) => {
+    const findings = await explore(setupNamed(name), { ...bounds, only });
     await expectSound(name, findings);
-    expect(findings.schedules).toBeGreaterThan(least);
+    expect(findings.schedules).toBeGreaterThan(150);
   });
 });
 
