@@ -58,6 +58,8 @@ export class Monitor {
     if (state.stores.some((store) => store.kind !== "write-only" && store.serves === key.id))
       return fail("a destination serves it");
     if (key.status === "Inactive") return deletes ? this.#beforeDeletingInactive(state, key, fail) : undefined;
+    // The retreat: what its own runner made and nobody got goes, whatever else stands.
+    if (key.runner === by.name && !key.live && key.consumedAt === null) return undefined;
     if (!state.keys.some((other) => other !== key && other.status === "Active"))
       return fail("it is the only Active key");
     if (key.maker === "run" && !key.live) {
