@@ -251,6 +251,8 @@ class Search {
 /** Where the next run begins. Consumers that keep to the rules read and use what they are served, in the middle of the gap. */
 function restAfter(rest: Rest, end: End, gap: number): Rest {
   const state = clone(end.state);
+  // Runners of later runs have the same names, and are not those that made a key.
+  for (const key of state.keys) key.runner = null;
   state.now += Math.min(gap / 2, 3_600_000);
   for (const { serves } of state.stores) if (serves !== null) consume(state, serves);
   state.now = end.state.now + gap;

@@ -17,8 +17,8 @@ export interface ModelKey {
   /** When somebody else than keyturn used it last; null = never. */
   consumedAt: number | null;
   readonly maker: Hand;
-  /** The runner that made it. */
-  readonly runner: string | null;
+  /** The runner that made it, as long as its run goes on. */
+  runner: string | null;
   /** It has signed in, asked by a runner. */
   proved: boolean;
   /** It was at some time where consumers read. */
