@@ -75,7 +75,7 @@ export function retirementGate(facts: Facts, handover: Handover): Gate {
         );
       }
       const use = facts.usedByOthers(successor);
-      if (use === null || use.at <= since) return unusedYet(facts, successor, since, remind);
+      if (use === null || use.at <= since) return unusedYet(facts, successor, since, remind, lastDate);
       const quietFrom = later(quietSince(facts, handover), milliseconds(rule.for + LAST_USE_LAG));
       if (facts.now < quietFrom) {
         const next = lastDate !== null && lastDate < quietFrom ? lastDate : quietFrom;
@@ -162,9 +162,16 @@ const shut = (code: ReasonCode, sentence: string, at: Instant | null, overdue: b
   overdue,
 });
 
-function unusedYet(facts: Facts, successor: AccessKey, since: Instant, remind: Instant): Gate {
+/** `at` = when the gate opens all the same; null where it does not. */
+function unusedYet(
+  facts: Facts,
+  successor: AccessKey,
+  since: Instant,
+  remind: Instant,
+  at: Instant | null = null,
+): Gate {
   const sentence = `nobody but keyturn has used ${successor.accessKeyId} since it was delivered on ${formatDay(since)}`;
-  return shut("successor-unused", sentence, null, facts.now >= remind);
+  return shut("successor-unused", sentence, at, facts.now >= remind);
 }
 
 function inUse(facts: Facts, predecessor: AccessKey, at: Instant | null, remind: Instant): Gate {

@@ -59,9 +59,22 @@ async function declare(turn: Turn, meant: Parameters<Turn["record"]>[0], readAt:
   if (tooSlow())
     throw new TurnEnd("stopped", `reading took longer than ${formatDuration(settle)}; nothing was changed`);
   const at = await turn.record(meant);
-  if (tooSlow())
+  if (tooSlow()) {
+    if (meant.phase === "creating") await ownNothing(turn, meant.known);
     throw new TurnEnd("stopped", `declaring took longer than ${formatDuration(settle)}; nothing else was changed`);
+  }
   return at;
+}
+
+/**
+ * An intent that arrived late may have wiped the record of a run that rotated meanwhile. Beside a key of which it says nothing, it
+ * would make that key, which may be delivered, look like an orphan of ours: so it is written anew, and names the key as known.
+ */
+async function ownNothing(turn: Turn, known: readonly string[]): Promise<void> {
+  turn.guard();
+  const keys = (await turn.world.iam.listAccessKeys(turn.userName)) ?? [];
+  const others = keys.map((key) => key.accessKeyId).filter((id) => !mentions(known, id));
+  if (others.length > 0) await turn.record({ phase: "creating", known: [...known, ...others] });
 }
 
 async function isMine(turn: Turn): Promise<boolean> {

@@ -771,3 +771,19 @@ describe("what a decision rested on", () => {
     expect(rig.record("ci-bot")).toBe("");
   });
 });
+
+describe("a policy that retires the old key at once", () => {
+  it("keeps it, and ends the turn only, where a person takes the successor away in that very moment", async () => {
+    const rig = new Rig(presets.threshold);
+    const { ids } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    rig.account.intercept = async (action, _, effect) => {
+      const [, successor] = rig.account.keys("ci-bot");
+      const isDelivered = rig.record("ci-bot")?.startsWith("v1 delivered") === true;
+      if (action === "iam:ListAccessKeys" && isDelivered && successor !== undefined)
+        rig.account.setStatus(successor.accessKeyId, "Inactive");
+      return effect();
+    };
+    expect((await rig.runFor("ci-bot")).sentence).toContain("is not among the Active keys yet; the old key stays");
+    expect(rig.account.keys("ci-bot").find((key) => key.accessKeyId === ids[0])?.status).toBe("Active");
+  });
+});

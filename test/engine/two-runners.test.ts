@@ -87,6 +87,26 @@ describe("two runs that retire the same key", () => {
   });
 });
 
+describe("an intent that arrives when another run has rotated already", () => {
+  it("does not make that run's delivered key look like an orphan", async () => {
+    const rig = new Rig(presets.safe);
+    rig.user("ci-bot", [{ ageDays: 120 }], { readable: false });
+    const counter = new CallCounter(rig);
+    let beside = false;
+    counter.between = async (_, action) => {
+      if (beside || action !== "iam:TagUser") return;
+      beside = true;
+      await run(rig.worldOf(new SimulatedLiveness("s")), rig.subjects(), freely);
+    };
+    await rig.run();
+    const keys = () => rig.account.keys("ci-bot").map((key) => `${key.accessKeyId} ${key.status}`);
+    const before = keys();
+    expect(before).toHaveLength(2);
+    await settle(rig);
+    expect(keys()).toEqual(before);
+  });
+});
+
 const idOf = (destination: { current: { accessKeyId: string } | null }) => destination.current?.accessKeyId as never;
 
 /** Runs as a schedule would have them, until nobody's lease is left. */

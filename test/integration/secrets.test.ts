@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { keyturn, temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { typed } from "../support/in-process.ts";
@@ -14,6 +14,8 @@ const forms = (secret: string): readonly string[] => [
   encodeURIComponent(secret),
   Buffer.from(secret).toString("base64").replace(/=+$/, ""),
 ];
+
+const SYSTEM = tmpdir();
 
 const CANARY = "Canary+Secret/AccessKey0123456789abcdefX";
 
@@ -28,11 +30,14 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
   beforeEach(async () => {
     await moto.reset();
     proxy.reset();
+    // What others left in the system's temporary folder is none of ours.
+    vi.stubEnv("TMPDIR", mkdtempSync(join(SYSTEM, "keyturn-test-")));
     home = temporaryFolder();
     mkdirSync(join(home, "keys"), { mode: 0o700 });
     await moto.seed([{ name: "ci-bot", keys: [{ ageDays: 200, usedDaysAgo: 1 }] }]);
   });
   afterAll(async () => {
+    vi.unstubAllEnvs();
     await proxy.stop();
     await moto.stop();
   });

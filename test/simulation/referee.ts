@@ -166,6 +166,7 @@ export class Referee {
       outcome === "waiting" ||
       (outcome === "settled" && (code === "young" || code === "no-keys")) ||
       (outcome === "blocked" && code === "predecessor-in-use" && waitsForTime) ||
+      (outcome === "blocked" && code === "successor-unused" && waitsForTime) ||
       (outcome === "blocked" && code === "no-free-slot" && waitsForTime);
     if (isFine) return;
     const causes = [...(this.causes.get(userName) ?? []), ...standing(player, this.#stage)];

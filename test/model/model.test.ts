@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { explore, type Findings, replay } from "./explore.ts";
+import { layouts, setupNamed, setups } from "./setups.ts";
+import type { Sabotage } from "./runner.ts";
+
+const bounds = { disturbances: 1, depth: 40, deadline: null, only: null };
+
+/** Nothing is violated, everything was seen. Where not: the story, call by call. */
+async function expectSound(name: string, findings: Findings): Promise<void> {
+  const { violation } = findings;
+  const told = violation === null ? [] : await replay(setupNamed(name), violation.story);
+  expect([violation?.why ?? "", ...told].join("\n")).toBe("");
+  expect(findings.cut).toBe(false);
+  expect(findings.ends.get("goal")).toBeGreaterThan(0);
+}
+
+describe("every story with one disturbance (a crash, a lost or late answer, a second run at any step, a person) is sound", () => {
+  it.each([
+    ["safe/readable", null],
+    ["threshold/write-only", null],
+    // The interleavings of two runs are much the same under every policy; what persons do is not.
+    ["safe/write-only", /^(start|do:)/],
+    ["superseded/staged", /^do:/],
+    ["expiring/mixed", /^do:/],
+    ["secrets-manager/forgetful", /^do:/],
+  ])("with %s", async (name, only) => {
+    const findings = await explore(setupNamed(name), { ...bounds, only });
+    await expectSound(name, findings);
+    expect(findings.schedules).toBeGreaterThan(150);
+  });
+});
+
+describe("a crash, or a call without an answer, at any step", () => {
+  it.each(Object.keys(layouts))("under every policy comes right, with %s", async (layout) => {
+    for (const setup of setups.filter(({ name }) => name.endsWith(`/${layout}`))) {
+      const findings = await explore(setup, { ...bounds, only: /!(die|unsent|lost)$/ });
+      await expectSound(setup.name, findings);
+      expect(findings.patience).toBeLessThanOrEqual(11);
+    }
+  });
+});
+
+describe("the model finds an engine that", () => {
+  it.each<[string, Sabotage, string, RegExp]>([
+    ["takes its intent for its own without reading it again", "no-settling", "safe/readable", /^start$/],
+    ["overlooks the lease of another run", "no-lease", "safe/readable", /^start$/],
+    ["deactivates before anything was delivered", "no-delivery", "threshold/readable", /^never$/],
+    ["serves a key that never signed in", "no-verification", "safe/readable", /^never$/],
+    ["counts its own use of the new key", "own-use-counts", "superseded/readable", /^(soon|a!pause)$/],
+    ["takes the only Active key away", "phantom-key", "two-key/readable", /^do:/],
+  ])("%s", async (_, sabotage, name, only) => {
+    const { violation } = await explore(setupNamed(name), { ...bounds, only }, sabotage);
+    expect(violation?.why ?? "sees nothing").not.toBe("sees nothing");
+    const told = await replay(setupNamed(name), violation?.story ?? "", sabotage);
+    expect(told.length).toBeGreaterThan(5);
+  });
+});
