@@ -3,6 +3,19 @@ import { explore, type Findings, replay } from "./explore.ts";
 import { layouts, setupNamed, setups } from "./setups.ts";
 import type { Sabotage } from "./runner.ts";
 
+/** `npm run proof` has time for every interleaving of two runs; the tests, for those under one policy and where a person acts. */
+const SELECTED: readonly (readonly [string, RegExp | null])[] =
+  process.env["KEYTURN_PROOF"] === undefined
+    ? [
+        ["safe/readable", /^start$/],
+        ["safe/write-only", /^do:/],
+      ]
+    : [
+        ["safe/readable", null],
+        ["threshold/write-only", null],
+        ["safe/write-only", /^(start|do:)/],
+      ];
+
 const bounds = { disturbances: 1, depth: 40, deadline: null, only: null };
 
 /** Nothing is violated, everything was seen. Where not: the story, call by call. */
@@ -15,18 +28,16 @@ async function expectSound(name: string, findings: Findings): Promise<void> {
 }
 
 describe("every story with one disturbance (a crash, a lost or late answer, a second run at any step, a person) is sound", () => {
-  it.each([
-    ["safe/readable", null],
-    ["threshold/write-only", null],
+  it.each<readonly [string, RegExp | null]>([
+    ...SELECTED,
     // The interleavings of two runs are much the same under every policy; what persons do is not.
-    ["safe/write-only", /^(start|do:)/],
     ["superseded/staged", /^do:/],
     ["expiring/mixed", /^do:/],
     ["secrets-manager/forgetful", /^do:/],
   ])("with %s", async (name, only) => {
     const findings = await explore(setupNamed(name), { ...bounds, only });
     await expectSound(name, findings);
-    expect(findings.schedules).toBeGreaterThan(150);
+    expect(findings.schedules).toBeGreaterThan(100);
   });
 });
 
