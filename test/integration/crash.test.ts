@@ -219,7 +219,7 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
     },
   );
 
-  it("makes one key where a second run starts at any step of a first", { timeout: 120_000 }, async () => {
+  it("makes one key where a second run starts at any step of a first", { timeout: 300_000 }, async () => {
     const undisturbed = await scenario("ssm", "alone");
     expect((await undisturbed.run()).code).toBe(0);
     const calls = undisturbed.proxy.calls.length;

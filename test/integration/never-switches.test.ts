@@ -18,7 +18,7 @@ describe.skipIf(motoMissing !== null)(`a consumer who never switches ${motoMissi
 
   it(
     "keeps its key through 30 days of hourly runs, under safe and under superseded",
-    { timeout: 180_000 },
+    { timeout: 400_000 },
     async () => {
       const home = temporaryFolder();
       mkdirSync(join(home, "keys"), { mode: 0o700 });

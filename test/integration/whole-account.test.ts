@@ -50,7 +50,7 @@ describe.skipIf(motoMissing !== null)(`an account of 40 users with keys of two y
 
   it(
     "is brought from the first scan to nothing blocked with commands that the tool itself printed",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const seeded = await moto.seed(ACCOUNT);
       const began = Date.now();
