@@ -1,6 +1,7 @@
 import type { AccessKey, AccessKeyId, KeyPair, LastUse, Tags, User } from "./core/access-key.ts";
 import type { SimulatedAnswer } from "./core/checkup.ts";
 import type { Past, Served } from "./core/observation.ts";
+import type { AddressedNotice, Owner } from "./core/owner.ts";
 import type { Statement } from "./core/permissions.ts";
 import type { Secret } from "./core/secret.ts";
 import type { Duration, Instant } from "./core/time.ts";
@@ -144,6 +145,56 @@ export interface Destination {
    * says for certain that nobody can have got the secret: a key that has no other place is then deleted again.
    */
   deliver(pair: KeyPair): Promise<void>;
+}
+
+/** Tells people about their keys. Never with a secret: that is what destinations are for. */
+export interface Notifier {
+  /** Such as `email (ses:eu-west-1)`. */
+  readonly label: string;
+  /** Resolves once it was accepted for delivery. Throws a {@link CallError}. */
+  notify(notice: AddressedNotice): Promise<void>;
+}
+
+/** A mail to one address. Text in every field is free of line breaks where a header cannot hold any. */
+export interface Mail {
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string | null;
+  /** What the mail must hold and no log may: an adapter scrubs it from every error. */
+  readonly secrets: readonly Secret[];
+}
+
+/** A server that takes mail. */
+export interface MailTransport {
+  /** Such as `ses:eu-west-1` or `smtp:mail.example.com:465`. */
+  readonly label: string;
+  /** Whether it would take mail, as far as can be told without sending any. Throws a {@link CallError}. */
+  check(): Promise<void>;
+  /**
+   * Resolves once the server has accepted the mail. A `CallError` of any kind but `unknown` says for certain that it has not.
+   */
+  send(mail: Mail): Promise<void>;
+}
+
+/** Makes a key pair readable for its owner alone, whatever way it goes. */
+export interface Sealer {
+  /** Such as `fernet` or `age`. */
+  readonly label: string;
+  /** Whether a pair could be sealed for this owner. Throws `InvalidInput` or a {@link CallError}. */
+  check(user: User, owner: Owner): Promise<void>;
+  /** May be repeated for the same pair: the texts then differ, and each can be opened. */
+  seal(user: User, owner: Owner, pair: KeyPair): Promise<SealedPair>;
+  /** Lets go of what only opened mails of keys that exist no more. `existing` = all keys that the user has. */
+  tidy(user: User, existing: readonly AccessKeyId[]): Promise<void>;
+}
+
+export interface SealedPair {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** How the owner opens it: plain sentences, for the mail. Names the place of the key that opens it; holds no secret. */
+  readonly howToOpen: string;
 }
 
 export interface Clock {
