@@ -69,7 +69,8 @@ const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
     "no-free-slot",
     "no-keys",
   ],
-  rollback: ["on-hold", "rolled-back", "destination-changed", "no-free-slot"],
+  // In the midst of an unfinished delivery it may put the old key over the only copy of the new one's secret.
+  rollback: ["on-hold", "rolled-back", "destination-changed", "no-free-slot", "maybe-delivered"],
   hold: ["on-hold"],
   rotate: [],
   strip: ["unexplained", "no-free-slot", "inactive-not-ours"],
