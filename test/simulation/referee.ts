@@ -59,7 +59,7 @@ const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
     "only-key-inactive",
   ],
   "create-in-console": ["unexplained", "no-free-slot"],
-  "write-back": ["rolled-back", "destination-changed", "unexplained", "no-free-slot"],
+  "write-back": ["rolled-back", "destination-changed", "unexplained", "no-free-slot", "unused-key"],
   retire: [
     "rolled-back",
     "target-serves-unknown-key",
@@ -68,12 +68,14 @@ const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
     "inactive-not-ours",
     "no-free-slot",
     "no-keys",
+    // Consumers who were left without a key for three months no longer use any.
+    "unused-key",
   ],
   // In the midst of an unfinished delivery it may put the old key over the only copy of the new one's secret.
   rollback: ["on-hold", "rolled-back", "destination-changed", "no-free-slot", "maybe-delivered"],
   hold: ["on-hold"],
   rotate: [],
-  strip: ["unexplained", "no-free-slot", "inactive-not-ours"],
+  strip: ["unexplained", "no-free-slot", "inactive-not-ours", "unused-key"],
   policy: [],
   config: ["destination-changed", "no-free-slot"],
   "no-escrow": ["maybe-delivered"],
