@@ -8,8 +8,8 @@ const LARGEST = 1_000_000;
 /** A file that somebody named, as text. Throws {@link InvalidInput}. */
 export async function readInput(file: string): Promise<string> {
   try {
-    const { size } = await stat(file);
-    if (size > LARGEST) throw new InvalidInput(`${file} is larger than it can be (1 MB)`);
+    const found = await stat(file);
+    if (found.isFile() && found.size > LARGEST) throw new InvalidInput(`${file} is larger than it can be (1 MB)`);
     return await readFile(file, "utf8");
   } catch (error) {
     if (!(error instanceof Error && "code" in error)) throw error;

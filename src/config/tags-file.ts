@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument, type Pair, type YAMLMap } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument, visit, type YAMLMap } from "yaml";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { keyFault, MOST_TAGS, valueFault } from "../core/tags.ts";
 
@@ -14,7 +14,8 @@ const USER_NAME = /^[\w+=,.@-]{1,64}$/;
  * Reads `{user: {tag: value}}`. Throws {@link InvalidInput} that names every place that is wrong as `file:line:column`: what
  * IAM would refuse, and what it would take silently for something else, such as the same tag twice.
  */
-export function readTags(text: string, file: string): WantedTags {
+export function readTags(given: string, file: string): WantedTags {
+  const text = given.replace(/^\uFEFF/, "");
   const lines = new LineCounter();
   // JSON is YAML too; this reader, unlike JSON.parse, knows where things stand, and sees a name that stands twice.
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, strict: false, prettyErrors: false });
@@ -22,7 +23,10 @@ export function readTags(text: string, file: string): WantedTags {
     const { line, col } = lines.linePos(offset);
     return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
   };
-  checkJson(text, at);
+  checkJson(text, document, at);
+  const [fault] = document.errors;
+  if (fault !== undefined)
+    throw new InvalidInput(`${at(fault.pos[0])}: this is nested too deep`, `it looks like ${EXAMPLE}`);
   if (!isMap(document.contents)) throw new InvalidInput(`${at(0)}: this is not a map of users`, EXAMPLE);
   const reader = new Reader(at);
   const users = reader.users(document.contents);
@@ -33,14 +37,28 @@ export function readTags(text: string, file: string): WantedTags {
 }
 
 /** Names the place only: the parser's own message quotes the text. */
-function checkJson(text: string, at: (offset: number) => string): void {
+function checkJson(text: string, document: Document, at: (offset: number) => string): void {
   try {
     JSON.parse(text);
   } catch (error) {
-    const position = /position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
-    const place = at(position === undefined ? Math.max(text.trimEnd().length - 1, 0) : Number(position));
-    throw new InvalidInput(`${place}: this is not JSON`, `it looks like ${EXAMPLE}`);
+    // Node tells the place of some mistakes; of others the reader of YAML does, or the first word without its quotes.
+    const told = /position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
+    const offset = told === undefined ? (document.errors[0]?.pos[0] ?? firstOdd(document)) : Number(told);
+    throw new InvalidInput(`${at(offset)}: this is not JSON`, `it looks like ${EXAMPLE}`);
   }
+}
+
+/** Where the first word stands that only YAML takes; the beginning where there is none. */
+function firstOdd(document: Document): number {
+  let found = 0;
+  visit(document, {
+    Scalar: (_, { type, source = "", range }) => {
+      if (type === "QUOTE_DOUBLE" || /^(-?\d[\d.eE+-]*|true|false|null)$/.test(source)) return;
+      found = range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** Collects what is wrong, so that a file is corrected once. */
@@ -83,8 +101,7 @@ class Reader {
   /** IAM does not tell names that differ in case alone apart: neither users nor tags. */
   *#entries(map: YAMLMap, what: string) {
     const before = new Map<string, string>();
-    for (const pair of map.items as readonly Pair[]) {
-      // the library's type leaves out what a map is made of
+    for (const pair of map.items) {
       const name = isScalar(pair.key) ? String(pair.key.value) : "";
       const place = this.#at(isScalar(pair.key) ? (pair.key.range?.[0] ?? 0) : 0);
       const other = before.get(name.toLowerCase());
