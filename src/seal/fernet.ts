@@ -207,7 +207,9 @@ class KeyParameters {
     if (needed.length > 0)
       throw new InvalidInput(
         `ssm:${name} has ${PARAMETER_VERSIONS} versions, and the oldest is needed still (${needed.join(", ")}): it takes no other`,
-        needed.every(isAccessKeyId) ? `retire ${needed.join(", ")}` : "move the label to a newer version",
+        needed.every(isAccessKeyId)
+          ? `keyturn retire ${userName} ${needed.join(" ")}`
+          : "move the label to a newer version",
       );
     return labels;
   }
