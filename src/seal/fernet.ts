@@ -143,7 +143,7 @@ class KeyParameters {
     const name = this.nameFor(user);
     const versions = await parameterHistory(this.#client, name, false);
     const newest = versions.at(-1);
-    if (newest !== undefined && (newest.Type !== "SecureString" || (await this.read(name)) === null))
+    if (newest !== undefined && (await this.read(name)) === null)
       throw new InvalidInput(
         `ssm:${name} exists, and holds no Fernet key: it is not overwritten`,
         "move it elsewhere, or choose another folder, as in fernet:/keyturn/mail",

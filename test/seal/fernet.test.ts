@@ -83,7 +83,11 @@ describe.skipIf(motoMissing !== null)(`Fernet, with keys in Parameter Store${why
     aws = await startAws();
   });
   afterAll(() => aws?.stop());
-  afterEach(() => aws.proxy.reset());
+  const called = new Set<string>();
+  afterEach(() => {
+    for (const { action } of aws.proxy.calls) called.add(action);
+    aws.proxy.reset();
+  });
 
   it("seals each pair under a version of its own, which the mail names, and leaves the earlier ones", async () => {
     const [user, first, second] = [freshUser(), freshPair(), freshPair()];
@@ -292,6 +296,11 @@ describe.skipIf(motoMissing !== null)(`Fernet, with keys in Parameter Store${why
     expect(error).toBeInstanceOf(CallError);
     expect(asFernetKey(value)).not.toBeNull();
     expectNoSecret(error, value, pair.secretAccessKey.reveal());
+  });
+
+  it("asks for all permissions that it needs, and for no other", async () => {
+    const { actions = [] } = (await parsed("fernet")).permissions(CALLER, "eu-west-1")[0] ?? {};
+    expect([...called].toSorted()).toEqual(["iam:ListAccessKeys", ...actions].toSorted()); // the first, a run has anyway
   });
 });
 
