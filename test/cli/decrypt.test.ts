@@ -5,6 +5,7 @@ import { PutParameterCommand } from "@aws-sdk/client-ssm";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Owner } from "../../src/core/owner.ts";
+import { createFile } from "../../src/host/atomic-file.ts";
 import type { SealedPair } from "../../src/ports.ts";
 import { openAge } from "../../src/seal/age.ts";
 import { openFernet } from "../../src/seal/fernet.ts";
@@ -109,6 +110,10 @@ describe("keyturn decrypt, without AWS", () => {
     writeFileSync(out, "kept");
     const again = await keyturnHere([...words, "--out", out]);
     expect(again).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("exists already") });
+    expect(readFileSync(out, "utf8")).toBe("kept");
+    const early = await keyturnHere(["decrypt", "--identity", "/nowhere/key", "--out", out]);
+    expect(early.stderr).toContain("exists already"); // found out before anything is read
+    await expect(createFile(out, "text")).rejects.toMatchObject({ code: "EEXIST" });
     expect(readFileSync(out, "utf8")).toBe("kept");
     const nowhere = await keyturnHere([...words, "--out", "/nowhere/key.txt"]);
     expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining("cannot be written (ENOENT)") });
