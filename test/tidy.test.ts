@@ -15,7 +15,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   host: ["core", "ports", "host", "node:"],
   engine: ["core", "ports", "engine", "node:"],
   aws: ["core", "ports", "aws", "npm:", "node:"],
-  destinations: ["core", "ports", "aws", "documents", "host", "destinations/kind", "npm:", "node:"],
+  mail: ["core", "ports", "aws", "mail", "npm:", "node:"],
+  destinations: ["core", "ports", "aws", "documents", "host", "mail", "destinations/kind", "npm:", "node:"],
+  notifiers: ["core", "ports", "aws", "mail", "npm:", "node:"],
   escrow: ["core", "ports", "aws", "host", "escrow/kind", "npm:", "node:"],
   simulation: ["core", "ports", "engine", "simulation", "node:"],
   compose: [
@@ -28,6 +30,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "aws",
     "destinations",
     "escrow",
+    "mail",
+    "notifiers",
     "host",
     "documents",
     "simulation",
@@ -132,6 +136,7 @@ describe("the house is tidy:", () => {
     expect(openers).toEqual([
       "aws/call.ts",
       "aws/clients.ts",
+      "destinations/email.ts",
       "destinations/secretsmanager.ts",
       "destinations/ssm.ts",
       "documents/fields.ts",
@@ -139,6 +144,9 @@ describe("the house is tidy:", () => {
       "escrow/file.ts",
       "escrow/ssm.ts",
       "host/hand-over.ts",
+      "mail/mail.ts",
+      "mail/mailgun.ts",
+      "mail/smtp.ts",
       "simulation/account.ts",
       "simulation/stores.ts",
     ]);

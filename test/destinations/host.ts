@@ -43,6 +43,7 @@ export async function openHost(clock: Clock = new HandClock()): Promise<Host & {
     caller: CALLER,
     clock,
     lines,
+    mail: null,
     print: async (line) => {
       lines.push(line);
     },
@@ -69,7 +70,13 @@ export async function startAws(): Promise<AwsHost> {
   const direct = { endpoint: moto.url, region: REGION, credentials: { accessKeyId: "ASIATEST", secretAccessKey: "x" } };
   let shift = 0;
   return {
-    host: { access: await openAccess(null, REGION, clock), caller: CALLER, clock, print: async () => undefined },
+    host: {
+      access: await openAccess(null, REGION, clock),
+      caller: CALLER,
+      clock,
+      print: async () => undefined,
+      mail: null,
+    },
     proxy,
     ssm: new SSMClient(direct),
     secrets: new SecretsManagerClient(direct),
