@@ -9,9 +9,9 @@ const ACTION = "mailgun:send";
 /** Mailgun answers in a line; a server that says more is another one. */
 const LONGEST_ANSWER = 16_000;
 
-/** What ends a request before a byte of it has left. */
-const NOT_SENT =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|\w*CERT\w*|UNABLE_TO_\w+|ERR_SSL_\w+|ERR_TLS_\w+|EPROTO)$/;
+/** What ends a request before a byte of it has left, or without anybody who took it. */
+const NOT_ACCEPTED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|\w*CERT\w*|UNABLE_TO_\w+|ERR_SSL_\w+|ERR_TLS_\w+|EPROTO|UnexpectedRedirect)$/;
 
 /**
  * Mailgun's HTTP API. Sent exactly once: a mail whose answer is lost may be on its way.
@@ -66,7 +66,7 @@ async function post(url: string, host: string, mail: Mail, key: Secret): Promise
     return { status: response.status, id, words: typeof message === "string" ? message : text };
   } catch (error) {
     const code = codeOf(error);
-    throw new CallError(NOT_SENT.test(code) ? "refused" : "unknown", ACTION, host, code, explain(code));
+    throw new CallError(NOT_ACCEPTED.test(code) ? "refused" : "unknown", ACTION, host, code, explain(code));
   }
 }
 

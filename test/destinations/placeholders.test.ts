@@ -9,7 +9,6 @@ import { file } from "../../src/destinations/file.ts";
 import type { DestinationKind } from "../../src/destinations/kind.ts";
 import { secretsmanager } from "../../src/destinations/secretsmanager.ts";
 import { ssm } from "../../src/destinations/ssm.ts";
-import type { Destination } from "../../src/ports.ts";
 import { userNamed } from "./contract.ts";
 import { openHost } from "./host.ts";
 
