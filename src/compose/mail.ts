@@ -23,9 +23,10 @@ export const templatesFor = ({ templates, encryption }: MailSettings): Templates
 /** Opens what sends mails for a whole run: what it asks of AWS, it asks once. Throws {@link InvalidInput}. Sends nothing yet. */
 export async function openMailer(settings: MailSettings, access: AwsAccess, caller: Caller): Promise<Mailer> {
   const transport = await openTransport(settings, access);
-  const check = once(() => transport.check());
+  let checked: Promise<void> | null = null;
   return {
-    transport: { ...transport, check },
+    // A refusal counts for everybody: a server that hears a wrong password from each user in turn shuts the door.
+    transport: { ...transport, check: () => (checked ??= transport.check()) },
     sealer: await sealerFor(settings.encryption)(settings.encryption, access, caller),
     templates: templatesFor(settings),
     from: settings.from,
