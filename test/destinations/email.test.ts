@@ -1,4 +1,8 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readConfig } from "../../src/config/load.ts";
 import type { User } from "../../src/core/access-key.ts";
 import { InvalidInput } from "../../src/core/invalid-input.ts";
 import { parseTarget } from "../../src/core/target.ts";
@@ -6,9 +10,11 @@ import { Secret } from "../../src/core/secret.ts";
 import { email } from "../../src/destinations/email.ts";
 import type { Mailer } from "../../src/mail/mailer.ts";
 import { openMailgun } from "../../src/mail/mailgun.ts";
-import { builtInTemplates } from "../../src/mail/templates.ts";
+import { builtInTemplates, readTemplates } from "../../src/mail/templates.ts";
+import { type MailKind, placeholders } from "../../src/mail/words.ts";
 import { CallError, type Destination, type Mail, type Sealer } from "../../src/ports.ts";
 import { CI_BOT, OWNER } from "../mail/mails.ts";
+import { temporaryFolder } from "../support/cli.ts";
 import { type MailgunServer, queued, startMailgun } from "../support/mailgun-server.ts";
 import { destinationContract, errorOf, expectNoSecret, freshPair, freshUser } from "./contract.ts";
 import { ACCOUNT, openHost } from "./host.ts";
@@ -170,5 +176,37 @@ describe("email", () => {
   ])("%s is refused", (text, message) => {
     expect(() => email.parse(parseTarget(text))).toThrow(InvalidInput);
     expect(() => email.parse(parseTarget(text))).toThrow(message);
+  });
+});
+
+describe("the page of email", () => {
+  const page = readFileSync(fileURLToPath(new URL("../../docs/destinations/email.md", import.meta.url)), "utf8");
+  const rows = [...page.matchAll(/^\| ((?:`\{\{\w+\}\}` ?)+) *\| (.*?) *\|$/gm)].map(([, names = "", mails = ""]) => ({
+    names: [...names.matchAll(/\w+/g)].map(([name]) => name),
+    mails,
+  }));
+
+  it("names every mail, with its subject", () => {
+    for (const kind of Object.keys(placeholders).filter((each) => each !== "new-key")) {
+      const { subject } = builtInTemplates.letter(kind as MailKind, {}); // the table has exactly these keys
+      expect(page).toMatch(new RegExp(`\\| \`${subject}\` +\\| \`${kind}\` +\\|`));
+    }
+  });
+
+  it("names every placeholder of every mail, and no other", () => {
+    for (const [kind, names] of Object.entries(placeholders)) {
+      const has = (mails: string) =>
+        mails.includes(`\`${kind}\``) !== mails.startsWith("every mail but") || mails === "every mail";
+      const named = rows.filter(({ mails }) => has(mails)).flatMap((row) => row.names);
+      expect(named.toSorted(), kind).toEqual(names.toSorted());
+    }
+  });
+
+  it("has a configuration and a template that would do", () => {
+    const block = (language: string) => new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(page)?.[1] ?? "";
+    expect(readConfig(block("yaml"), "f").mail?.client.kind).toBe("smtp");
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "new-key.txt"), block("text"));
+    expect(() => readTemplates(folder, true)).not.toThrow();
   });
 });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import type { Certificate } from "./certificates.ts";
 
@@ -71,9 +71,11 @@ export async function startMailServer(
     ...options,
   });
   function hangUp(): void {
-    // The library keeps its sockets to itself.
-    for (const each of server.connections as Set<{ _socket: { destroy(): void } }>) each._socket.destroy();
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
   }
+  const sockets = new Set<Socket>();
+  server.server.on("connection", (socket) => sockets.add(socket));
   // A client that does not trust the certificate ends the handshake: that is what is tested.
   server.on("error", () => undefined);
   server.listen(0, "127.0.0.1");

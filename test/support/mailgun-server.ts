@@ -58,7 +58,7 @@ async function read(incoming: IncomingMessage): Promise<MailgunRequest & { reado
     path: incoming.url ?? "",
     type,
     authorization,
-    form: Object.fromEntries([...parsed].map(([name, value]) => [name, String(value)])),
+    form: Object.fromEntries([...parsed].map(([name, value]) => [name, typeof value === "string" ? value : "a file"])),
     body: body.toString(),
   };
 }
