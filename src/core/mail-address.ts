@@ -29,7 +29,7 @@ export function parseAddress(text: string): MailAddress {
 /** A domain of at least two labels, in ASCII: an international one is written with `xn--`. */
 export function isDomain(text: string): boolean {
   const labels = text.split(".");
-  return labels.length > 1 && text.length <= 253 && labels.every((label) => LABEL.test(label)) && !/\d$/.test(text);
+  return labels.length > 1 && text.length <= 253 && labels.every((label) => LABEL.test(label)) && !/\.\d+$/.test(text);
 }
 
 const shown = (text: string): string =>

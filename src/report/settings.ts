@@ -44,7 +44,7 @@ export function mailLines(mail: MailSettings, from: string): readonly SettingLin
   return [
     line("from", mail.from),
     line("client", client.kind),
-    line(client.kind, clientWords(client)),
+    ...clientLines(client).map(([name, value]) => line(`${client.kind}.${name}`, String(value))),
     line("templates", templates ?? "built in"),
     line("allowedDomains", oneOf(allowedDomains)),
     line("addressChangeDelay", formatDuration(addressChangeDelay)),
@@ -53,11 +53,8 @@ export function mailLines(mail: MailSettings, from: string): readonly SettingLin
   ];
 }
 
-const clientWords = (client: MailClient): string =>
-  `{ ${Object.entries(client)
-    .filter(([name, value]) => name !== "kind" && value !== null)
-    .map(([name, value]) => `${name}: ${value}`)
-    .join(", ")} }`;
+const clientLines = (client: MailClient) =>
+  Object.entries(client).filter(([name, value]) => name !== "kind" && value !== null);
 
 const oneOf = (values: readonly string[]): string =>
   values.length === 1 ? (values[0] ?? "") : `[${values.join(", ")}]`;

@@ -186,7 +186,10 @@ describe("what keyturn makes of it", () => {
     expect(settings.filter(({ name }) => name.startsWith("mail.")).map(({ name, value }) => [name, value])).toEqual([
       ["mail.from", "keys@example.com"],
       ["mail.client", "smtp"],
-      ["mail.smtp", "{ server: mail.example.com, port: 587, protocol: tls, passwordParameter: /ikr/secret/smtp }"],
+      ["mail.smtp.server", "mail.example.com"],
+      ["mail.smtp.port", "587"],
+      ["mail.smtp.protocol", "tls"],
+      ["mail.smtp.passwordParameter", "/ikr/secret/smtp"],
       ["mail.templates", "built in"],
       ["mail.allowedDomains", "[example.com, *.example.com]"],
       ["mail.addressChangeDelay", "2d"],

@@ -27,6 +27,7 @@ describe("a mail address", () => {
     "owner@example..com",
     "owner@-example.com",
     "owner@127.0.0.1",
+    "owner@example.0",
     "owner@[127.0.0.1]",
     "owner@example.com ",
     " owner@example.com",

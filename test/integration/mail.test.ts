@@ -44,7 +44,7 @@ describe.skipIf(missing !== null)(`mail against AWS's emulator ${missing ?? ""}`
   });
 
   const putParameter = (Name: string, Value: string, Type: "SecureString" | "String" = "SecureString") =>
-    aws.ssm.send(new PutParameterCommand({ Name, Value, Type }));
+    aws.ssm.send(new PutParameterCommand({ Name, Value, Type, Overwrite: true }));
   const direct = () => ({
     endpoint: aws.moto.url,
     region: REGION,
@@ -141,7 +141,6 @@ describe.skipIf(missing !== null)(`mail against AWS's emulator ${missing ?? ""}`
   });
 
   it("a mail that is refused is a delivery that did not happen: old keys stay, and the next run mails the same key", async () => {
-    await putParameter("/ikr/secret/smtp", PASSWORD);
     await new IAMClient(direct()).send(new CreateAccountAliasCommand({ AccountAlias: "acme-keys" }));
     const old = await aws.moto.seed(
       // One person owns both.
@@ -163,6 +162,13 @@ describe.skipIf(missing !== null)(`mail against AWS's emulator ${missing ?? ""}`
       return session.run(users, freely, (step) => steps.push(step));
     };
 
+    await putParameter("/ikr/secret/smtp", "n0t-the-password");
+    expect((await run()).map(({ outcome }) => outcome)).toEqual(["failed", "failed"]);
+    // One sign-in, which counts for everybody; and a server that lets nobody in costs no key.
+    expect(server.logins.splice(0)).toEqual([USER]);
+    expect(await aws.moto.keys()).toHaveLength(2);
+
+    await putParameter("/ikr/secret/smtp", PASSWORD);
     server.failure = "refuse-quoting";
     const refused = await run();
     expect(refused.map(({ outcome }) => outcome)).toEqual(["failed", "failed"]);
@@ -172,7 +178,7 @@ describe.skipIf(missing !== null)(`mail against AWS's emulator ${missing ?? ""}`
       ({ accessKeyId }) => !old.some((key) => key.accessKeyId === accessKeyId),
     );
     expect((await aws.moto.keys()).map(({ status }) => status)).toEqual(["Active", "Active", "Active", "Active"]);
-    // One sign-in to check, and one for each mail.
+    // One to check, and one for each mail.
     expect(server.logins).toHaveLength(3);
     // Whoever asks AWS for password and alias, asks once for everybody.
     const counts = aws.proxy.counts();
