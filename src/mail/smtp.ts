@@ -15,6 +15,26 @@ interface Talk {
   bodyLeft: boolean;
 }
 
+/** A talk that is over. `gone` = resolves when its connection is, too. */
+interface Left {
+  readonly gone: Promise<void>;
+}
+
+/** Whom to talk to, and as whom. */
+interface Line {
+  readonly settings: Settings;
+  /** Such as `mail.example.com:465`. */
+  readonly resource: string;
+  readonly from: string;
+  readonly password: (() => Promise<Secret>) | null;
+}
+
+/** Large providers refuse a sender's fourth connection at a time. */
+const LANES = 3;
+
+/** Less is not enough for a mail. */
+const LEAST_MS = 5_000;
+
 /**
  * A mail server, over TLS whose certificate is always checked: from the first byte (`ssl`), or after STARTTLS, without which nothing is
  * said (`tls`). `password` = null: it lets in without one.
@@ -22,26 +42,53 @@ interface Talk {
  */
 export function openSmtp(settings: Settings, from: string, password: (() => Promise<Secret>) | null): MailTransport {
   const resource = `${settings.server}:${settings.port}`;
+  const line = { settings, resource, from, password };
+  const lanes = new Lanes(resource);
   return {
     label: `smtp:${resource}`,
-    check: () => talkTo(settings, resource, from, password, [], async () => undefined),
+    check: () => lanes.use((limitMs) => talkTo(line, limitMs, [], async () => undefined)),
     send: async (mail) => {
       checkHeaders(mail, "smtp:send", resource);
       const message = await compose(mail);
-      await talkTo(settings, resource, from, password, mail.secrets, (talk) => hand(talk, mail, message));
+      await lanes.use((limitMs) => talkTo(line, limitMs, mail.secrets, (talk) => hand(talk, mail, message)));
     },
   };
 }
 
+/** A few talks at a time, each behind those that came before it in its lane. */
+class Lanes {
+  readonly #resource: string;
+  readonly #tails: Promise<unknown>[] = Array.from({ length: LANES }, () => Promise.resolve());
+  #came = 0;
+
+  constructor(resource: string) {
+    this.#resource = resource;
+  }
+
+  /** Waiting counts as part of the talk, which gets the milliseconds that are left. Throws {@link CallError} where too few are. */
+  async use(talk: (limitMs: number) => Promise<Left>): Promise<void> {
+    const until = performance.now() + SEND_LIMIT_MS;
+    const lane = this.#came % LANES;
+    this.#came += 1;
+    const mine = (this.#tails[lane] ?? Promise.resolve()).then(() => {
+      const left = until - performance.now();
+      if (left < LEAST_MS)
+        throw new CallError("refused", "smtp:connect", this.#resource, "TooBusy", "others took all the time there was");
+      return talk(left);
+    });
+    // The mail is accepted; only whoever comes next waits until the connection is gone.
+    this.#tails[lane] = mine.then(({ gone }) => gone).catch(() => undefined);
+    await mine;
+  }
+}
+
 /** Connects, signs in, does the work, and takes leave. Throws {@link CallError}. */
 async function talkTo(
-  settings: Settings,
-  resource: string,
-  from: string,
-  password: (() => Promise<Secret>) | null,
+  { settings, resource, from, password }: Line,
+  limitMs: number,
   secrets: readonly Secret[],
   work: (talk: Talk) => Promise<void>,
-): Promise<void> {
+): Promise<Left> {
   const secret = password === null ? null : await beforeSending(password);
   const { default: Connection } = await import("nodemailer/lib/smtp-connection");
   const talk: Talk = { connection: new Connection(optionsFor(settings, from)), bodyLeft: false };
@@ -49,7 +96,7 @@ async function talkTo(
   const broken = new Promise<never>((_, reject) => {
     // The listener stays: an error that nobody listens to would end the process.
     talk.connection.on("error", reject);
-    timer = setTimeout(() => reject(Object.assign(new Error("too slow"), { code: "ETIMEDOUT" })), SEND_LIMIT_MS);
+    timer = setTimeout(() => reject(Object.assign(new Error("too slow"), { code: "ETIMEDOUT" })), limitMs);
   });
   const talking = (async () => {
     await asked((done) => talk.connection.connect(done));
@@ -63,7 +110,7 @@ async function talkTo(
   talking.catch(() => undefined);
   try {
     await Promise.race([broken, talking]);
-    leave(talk.connection);
+    return { gone: leave(talk.connection) };
   } catch (error) {
     talk.connection.close();
     throw asCallError(error, resource, talk.bodyLeft, secret === null ? secrets : [...secrets, secret]);
@@ -105,10 +152,16 @@ function hand(talk: Talk, { from, to }: Mail, message: Buffer): Promise<void> {
   return asked((done) => talk.connection.send({ from, to: [to], size: message.length }, body, done));
 }
 
-/** The server has accepted the mail: whether it hears our leave does not matter, and nobody waits for it. */
-function leave(connection: SMTPConnection): void {
-  connection.quit();
-  setTimeout(() => connection.close(), 2_000).unref();
+/** The server has accepted the mail: whether it hears our leave does not matter. */
+function leave(connection: SMTPConnection): Promise<void> {
+  return new Promise((resolve) => {
+    connection.once("end", resolve);
+    connection.quit();
+    setTimeout(() => {
+      connection.close();
+      resolve();
+    }, 2_000).unref();
+  });
 }
 
 async function compose({ from, to, subject, text, html }: Mail): Promise<Buffer> {

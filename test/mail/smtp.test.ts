@@ -65,6 +65,18 @@ describe.skipIf(opensslMissing !== null)(`SMTP ${opensslMissing ?? ""}`, () => {
     expect(received?.subject).toBe(mail.subject);
   });
 
+  it("many mails at once go over a few connections, and one that fails holds up no other", async () => {
+    starttls.crowd = 0;
+    const transport = open(starttls.port, { protocol: "tls" });
+    const to = Array.from({ length: 9 }, (_, index) => `owner-${index}@example.com`);
+    const unsafe = errorOf(() => transport.send(mailWith({ to: "a@b" })));
+    await Promise.all(to.map((each) => transport.send(mailWith({ to: each }))));
+    expect(await unsafe).toMatchObject({ code: "UnsafeHeader" });
+    expect(starttls.mails.flatMap((mail) => mail.to).toSorted()).toEqual(to);
+    // The server may hear of the end of one after the beginning of the next.
+    expect(starttls.crowd).toBeLessThanOrEqual(5);
+  });
+
   it("a mail without HTML is plain text", async () => {
     await open(secure.port).send(mailWith({ html: null }));
     expect(Object.keys(secure.mails[0]?.parts ?? {})).toEqual(["text/plain"]);

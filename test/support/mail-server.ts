@@ -19,6 +19,8 @@ export interface MailServer {
   readonly mails: Received[];
   /** What was asked of it before anything was taken: sign-ins. */
   readonly logins: string[];
+  /** The most connections that there were at one time. */
+  crowd: number;
   /** What becomes of the next mails; null = they are taken. */
   failure: null | "refuse-recipient" | "refuse-quoting" | "lost-after-data" | "lost-before-data";
   stop(): Promise<void>;
@@ -33,6 +35,7 @@ export async function startMailServer(
   { secure = true, ...options }: SMTPServerOptions = {},
 ): Promise<MailServer> {
   const refusal = (code: number, text: string) => Object.assign(new Error(text), { responseCode: code });
+  let present = 0;
   const server = new SMTPServer({
     secure,
     key: certificate.key,
@@ -40,6 +43,14 @@ export async function startMailServer(
     disableReverseLookup: true,
     authOptional: true,
     closeTimeout: 100,
+    onConnect: (_, done) => {
+      present += 1;
+      mailServer.crowd = Math.max(mailServer.crowd, present);
+      done();
+    },
+    onClose: () => {
+      present -= 1;
+    },
     onAuth: ({ username, password }, _, done) => {
       mailServer.logins.push(username ?? "");
       if (username === USER && password === PASSWORD) done(null, { user: username });
@@ -75,7 +86,9 @@ export async function startMailServer(
     sockets.clear();
   }
   const sockets = new Set<Socket>();
-  server.server.on("connection", (socket) => sockets.add(socket));
+  server.server.on("connection", (socket) => {
+    sockets.add(socket);
+  });
   // A client that does not trust the certificate ends the handshake: that is what is tested.
   server.on("error", () => undefined);
   server.listen(0, "127.0.0.1");
@@ -84,6 +97,7 @@ export async function startMailServer(
     port: (server.server.address() as AddressInfo).port, // it listens on a port, not on a pipe
     mails: [],
     logins: [],
+    crowd: 0,
     failure: null,
     stop: () =>
       new Promise((resolve) => {
