@@ -170,7 +170,7 @@ export interface Mail {
 export interface MailTransport {
   /** Such as `ses:eu-west-1` or `smtp:mail.example.com:465`. */
   readonly label: string;
-  /** Whether it would take mail, as far as can be told without sending any. Throws a {@link CallError}. */
+  /** Whether it would take mail, as far as can be told without sending any. Throws `InvalidInput` or a {@link CallError}. */
   check(): Promise<void>;
   /**
    * Resolves once the server has accepted the mail. A `CallError` of any kind but `unknown` says for certain that it has not.

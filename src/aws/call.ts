@@ -76,10 +76,12 @@ function look(error: unknown): Looked {
   };
 }
 
-function explain(code: string): string {
+/** What the code of an error means where nobody answered, in a few words. */
+export function explain(code: string): string {
   switch (code) {
     case "AbortError":
     case "TimeoutError":
+    case "ETIMEDOUT":
       return "no answer in time";
     case "ECONNREFUSED":
       return "nothing listens there";
@@ -92,15 +94,18 @@ function explain(code: string): string {
     case "CERT_HAS_EXPIRED":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
       return "the certificate of the endpoint is not trusted";
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return "the certificate of the endpoint is for another name";
     default:
       return "no usable answer";
   }
 }
 
-/** AWS's own words without anything that was secret in the request, in one line. What is cut is cut last. */
-function scrub(message: string, secrets: readonly Secret[]): string {
+/** A server's own words without anything that was secret in the request, in one line. What is cut is cut last. */
+export function scrub(message: string, secrets: readonly Secret[]): string {
   let text = message;
   for (const secret of secrets) {
     for (const form of formsOf(secret.reveal())) text = text.replaceAll(form, "[secret]");

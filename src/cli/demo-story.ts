@@ -102,6 +102,7 @@ async function setUp(io: Io, seed: number, out: string): Promise<Stage> {
     asked: false,
     profile: null,
     region: null,
+    mail: null,
   });
   return {
     io,

@@ -3,7 +3,7 @@ import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { type Layer, type PolicyChange, type Rulebook, rulebookOf } from "../core/rulebook.ts";
 import { formatDuration, seconds } from "../core/time.ts";
-import { matchWords, type SettingLine } from "../report/settings.ts";
+import { mailLines, matchWords, type SettingLine } from "../report/settings.ts";
 import { findConfig } from "./config-file.ts";
 import type { Io } from "./io.ts";
 import type { LimitFlags, SettingFlags } from "./options.ts";
@@ -28,6 +28,7 @@ export async function chooseSettings(io: Io, flags: SettingFlags, asked = false)
       asked,
       profile: flags.profile ?? config?.profile ?? null,
       region: flags.region ?? config?.region ?? null,
+      mail: config?.mail ?? null,
     },
     config,
     accounts: flags.account.length > 0 ? flags.account : (config?.accounts ?? null),
@@ -117,6 +118,7 @@ export function runWideLines(
       value: settings.region ?? "of the environment",
       from: from("region", "--region", flags.region !== undefined),
     },
+    ...(settings.mail === null ? [] : mailLines(settings.mail, config?.origins.get("mail") ?? "default")),
     ...linesOfRuns(config),
   ];
 }

@@ -15,6 +15,7 @@ import { checkUp, type Opened } from "../engine/checkup.ts";
 import { PARALLEL_USERS } from "../engine/run.ts";
 import { type Selectors, selectUsers } from "../engine/select.ts";
 import { type Caller, CallError, type Clock, type Iam } from "../ports.ts";
+import { mailerFor } from "./parts.ts";
 import { permissions } from "./permissions.ts";
 import type { CheckedSettings } from "./settings.ts";
 
@@ -42,7 +43,13 @@ export async function checkSetup(
   const findings =
     "problem" in signedIn
       ? [signedIn.problem]
-      : await checkAccount(settings, selectors, accounts, signedIn, { access, caller: signedIn.caller, clock, print });
+      : await checkAccount(settings, selectors, accounts, signedIn, {
+          access,
+          caller: signedIn.caller,
+          clock,
+          print,
+          mail: await mailerFor(settings, access, signedIn.caller),
+        });
   return {
     caller: "problem" in signedIn ? null : signedIn.caller,
     region: access.region,
@@ -86,7 +93,10 @@ async function checkAccount(
       clock,
       rulebook: settings.rulebook,
       destinations: settings.destinations.map(({ text, kind, parsed }) =>
-        attempt(text, () => ({ open: parsed.open(host), isStream: kind.isStream })),
+        attempt(text, () => {
+          const open = parsed.open(host);
+          return { open: (user: User) => open(user, null), isStream: kind.isStream };
+        }),
       ),
       escrow: parsedEscrow === null ? null : attempt(settings.escrow ?? "", () => parsedEscrow.open(access, caller)),
       statements: (sampleFor) =>

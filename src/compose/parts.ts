@@ -1,18 +1,20 @@
-import { openAccess } from "../aws/clients.ts";
+import { type AwsAccess, openAccess } from "../aws/clients.ts";
 import { AwsClock } from "../aws/clock.ts";
 import { openIam } from "../aws/iam.ts";
 import { openVerifier, whoAmI } from "../aws/sts.ts";
 import type { User } from "../core/access-key.ts";
+import type { Owner } from "../core/owner.ts";
 import type { Host } from "../destinations/kind.ts";
 import { recordsInTags } from "../engine/tag-records.ts";
 import { openRunnerLock } from "../host/runner-lock.ts";
+import type { Mailer } from "../mail/mailer.ts";
 import type { Caller, Clock, Destination, Escrow, Iam, Liveness, RecordStore, Verifier } from "../ports.ts";
 import type { SimulatedAccount } from "../simulation/account.ts";
 import type { VirtualClock } from "../simulation/virtual-clock.ts";
 import type { CheckedSettings, Settings } from "./settings.ts";
 
-/** Opens one user's destination; throws {@link InvalidInput} where the store cannot hold its name. */
-export type OpenDestination = (user: User) => Destination;
+/** Opens one user's destination; throws {@link InvalidInput} where the store cannot hold its name, or it lacks an owner that it needs. */
+export type OpenDestination = (user: User, owner: Owner | null) => Destination;
 
 /** A destination of some users, ready to be opened for each. */
 export interface OpenTarget {
@@ -40,7 +42,7 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
   const clock = new AwsClock();
   const access = await openAccess(settings.profile, settings.region, clock);
   const caller = await whoAmI(access);
-  const host: Host = { access, caller, clock, print };
+  const host: Host = { access, caller, clock, print, mail: await mailerFor(settings, access, caller) };
   const iam = openIam(access);
   return {
     caller,
@@ -60,6 +62,11 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
   };
 }
 
+/** What sends mails; null where the settings say nothing of them. Loaded only where they do. */
+export async function mailerFor({ mail }: Settings, access: AwsAccess, caller: Caller): Promise<Mailer | null> {
+  return mail === null ? null : (await import("./mail.ts")).openMailer(mail, access, caller);
+}
+
 /** As {@link assemble}, in an account that is simulated: destinations are real, and time stands still while they work. */
 export async function rehearse(
   settings: CheckedSettings,
@@ -69,10 +76,14 @@ export async function rehearse(
 ): Promise<Parts> {
   const { caller } = account;
   const access = await openAccess(null, "us-east-1", new AwsClock());
-  const host: Host = { access, caller, clock, print: nowhere };
+  const host: Host = { access, caller, clock, print: nowhere, mail: null };
   const destinations = settings.destinations.map(({ text, kind, parsed }) => {
     const open = parsed.open(host);
-    return { text, open: (user: User) => timeless(open(user), clock), isStream: kind.isStream };
+    return {
+      text,
+      open: (user: User, owner: Owner | null) => timeless(open(user, owner), clock),
+      isStream: kind.isStream,
+    };
   });
   return {
     caller,

@@ -2,6 +2,7 @@ import type { Statement } from "../core/permissions.ts";
 import { combinations, overlay } from "../core/rulebook.ts";
 import { enginePermissions } from "../engine/permissions.ts";
 import type { Caller } from "../ports.ts";
+import { mailPermissions } from "./mail-permissions.ts";
 import type { CheckedSettings } from "./settings.ts";
 
 /** The least permissions for these settings, for whoever the caller is; `byHand` = also for what a person asks for by name. */
@@ -19,6 +20,7 @@ export function permissions(
   return [
     ...enginePermissions(caller, policies, paths, byHand),
     ...settings.destinations.flatMap(({ parsed }) => parsed.permissions(caller, region)),
+    ...(settings.mail === null ? [] : mailPermissions(settings.mail, caller, region)),
     ...(settings.parsedEscrow?.permissions(caller, region) ?? []),
   ];
 }

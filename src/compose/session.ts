@@ -46,9 +46,9 @@ export class Session {
 
   /** Names the settings that a plan was made with: a plan must not be run with others. */
   get fingerprint(): string {
-    const { rulebook, escrow, asked, region } = this.#parts.settings;
+    const { rulebook, escrow, asked, region, mail } = this.#parts.settings;
     const { layers, exemptions, runEvery } = rulebook;
-    const text = JSON.stringify({ layers, exemptions, runEvery, escrow, asked, region }, (name, value: unknown) =>
+    const text = JSON.stringify({ layers, exemptions, runEvery, escrow, asked, region, mail }, (name, value: unknown) =>
       // Where something stands in a file says nothing about what it says.
       name === "origins" || name === "origin" ? undefined : value instanceof Map ? [...value] : value,
     );
@@ -221,7 +221,7 @@ const ignore: Journal = () => undefined;
 /** A target that cannot be for this user blocks this user, and no other. */
 function openOrBlock(open: OpenDestination, user: User): Destination {
   try {
-    return open(user);
+    return open(user, null);
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     const refuse = () => Promise.reject(error);

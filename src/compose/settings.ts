@@ -1,4 +1,5 @@
 import { InvalidInput } from "../core/invalid-input.ts";
+import type { MailSettings } from "../core/mail-settings.ts";
 import { combinations, type Layer, overlay, type Rulebook, targetsOf } from "../core/rulebook.ts";
 import { parseTarget } from "../core/target.ts";
 import type { Duration } from "../core/time.ts";
@@ -8,6 +9,7 @@ import type { EscrowKind, ParsedEscrow } from "../escrow/kind.ts";
 /** Every kind of destination. A new one is a file of its own and a line here. */
 const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>> = {
   "aws-profile": async () => (await import("../destinations/aws-profile.ts")).awsProfile,
+  email: async () => (await import("../destinations/email.ts")).email,
   file: async () => (await import("../destinations/file.ts")).file,
   secretsmanager: async () => (await import("../destinations/secretsmanager.ts")).secretsmanager,
   ssm: async () => (await import("../destinations/ssm.ts")).ssm,
@@ -27,7 +29,7 @@ export async function targetWords(): Promise<{
 }> {
   const kinds = await Promise.all(Object.values(destinationKinds).map((load) => load()));
   return {
-    deliver: kinds.map(({ kind, isStream }) => (isStream ? kind : `${kind}:`)),
+    deliver: kinds.map(({ kind, isStream, needsMail }) => (isStream || needsMail === true ? kind : `${kind}:`)),
     escrow: Object.keys(escrowKinds),
   };
 }
@@ -43,6 +45,8 @@ export interface Settings {
   readonly asked: boolean;
   readonly profile: string | null;
   readonly region: string | null;
+  /** Null = no mails. */
+  readonly mail: MailSettings | null;
 }
 
 /** Settings that were checked as far as can be without any call. */
@@ -64,11 +68,18 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
       const target = parseTarget(text);
       return inPlace(settings.rulebook, text, async () => {
         const kind = await find(destinationKinds, target.kind, "destination");
-        return { text, kind, parsed: kind.parse(target) };
+        const parsed = kind.parse(target);
+        if (kind.needsMail === true && settings.mail === null)
+          throw new InvalidInput(
+            `${text} cannot be used: the settings say nothing of mail`,
+            "add mail: to keyturn.yaml, with from, client and allowedDomains",
+          );
+        return { text, kind, parsed };
       });
     }),
   );
   const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
+  if (settings.mail !== null) await checkMail(settings.mail);
   const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
   for (const { deliver = [], origins } of settings.rulebook.layers) {
     const place = placeIn(origins);
@@ -84,6 +95,13 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
     }
   }
   return { ...settings, destinations, parsedEscrow };
+}
+
+/** Loaded only where mails are sent. Throws {@link InvalidInput} for templates and an encryption that would not do. */
+async function checkMail(mail: MailSettings): Promise<void> {
+  const { sealerFor, templatesFor } = await import("./mail.ts");
+  sealerFor(mail.encryption);
+  templatesFor(mail);
 }
 
 /** Where in the configuration the targets of a layer stand, to be put before a message; nothing for what was typed. */

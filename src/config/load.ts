@@ -1,6 +1,7 @@
 import { type Document, isCollection, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { InvalidInput } from "../core/invalid-input.ts";
+import type { MailSettings } from "../core/mail-settings.ts";
 import type { Match } from "../core/match.ts";
 import { type Exemption, type Layer, overlay, type Rulebook, USUAL_INTERVAL } from "../core/rulebook.ts";
 import { nearest } from "../core/nearest.ts";
@@ -19,6 +20,7 @@ export interface Config {
   readonly select: Match | null;
   readonly escrow: string | null;
   readonly settle: Duration | null;
+  readonly mail: MailSettings | null;
   readonly audit: string | null;
   readonly maxRotations: number | null;
   readonly refuseAbove: number | null;
@@ -242,7 +244,7 @@ function configOf(given: ConfigGiven, file: string, place: Places): Config {
     origin: place.of(["exempt", index]),
   }));
   const runWide: readonly (readonly [string, Path])[] = [
-    ...(["profile", "region", "select", "escrow", "settle", "runEvery", "audit", "accounts"] as const)
+    ...(["profile", "region", "select", "escrow", "settle", "runEvery", "audit", "accounts", "mail"] as const)
       .filter((name) => given[name] !== undefined)
       .map((name) => [name, [name]] as const),
     ...Object.keys(limits).map((name) => [name, ["limits", name]] as const),
@@ -255,6 +257,7 @@ function configOf(given: ConfigGiven, file: string, place: Places): Config {
     select: given.select ?? null,
     escrow: given.escrow ?? null,
     settle: given.settle ?? null,
+    mail: given.mail ?? null,
     audit: given.audit ?? null,
     maxRotations: limits.maxRotations ?? null,
     refuseAbove: limits.refuseAbove ?? null,

@@ -1,5 +1,17 @@
 import * as z from "zod";
 import { InvalidInput } from "../core/invalid-input.ts";
+import { parseAddress } from "../core/mail-address.ts";
+import {
+  type MailClient,
+  mailDefaults,
+  mailgunUrl,
+  type MailSettings,
+  parseAllowedDomain,
+  parseMessagesUrl,
+  parseParameterName,
+  parseServer,
+  protocolOf,
+} from "../core/mail-settings.ts";
 import type { Match } from "../core/match.ts";
 import { type DeactivateRule, type DeleteRule, presetNames } from "../core/policy.ts";
 import type { PolicyChange } from "../core/rulebook.ts";
@@ -233,6 +245,126 @@ const window = z
   ])
   .meta({ description: "Successors are made and predecessors are switched off only inside." });
 
+const parameter = (description: string, example: string) =>
+  text(parseParameterName, { description, examples: [example] });
+
+const checkMailgunDomain = (given: string): string => {
+  mailgunUrl(given, "us");
+  return given;
+};
+
+const mailShape = z.strictObject({
+  from: text((given) => parseAddress(given).address, {
+    description: "The address that mails come from.",
+    examples: ["keys@example.com"],
+  }),
+  client: z.enum(["ses", "smtp", "mailgun"]).meta({ description: "What takes the mails." }).default("ses"),
+  ses: z
+    .strictObject({
+      region: word("Without it: the region of the run.").optional(),
+      configurationSet: word("A configuration set of SES.").optional(),
+      fromArn: word("ARN of an identity that another account lends.").optional(),
+    })
+    .optional(),
+  smtp: z
+    .strictObject({
+      server: text(parseServer, { description: "Name or IP address.", examples: ["mail.example.com"] }),
+      port: wholeNumber("Without it: 465, or 587 with protocol: tls.", 1, 65_535).optional(),
+      protocol: z.enum(["ssl", "tls"]).meta({ description: "TLS from the first byte, or STARTTLS." }).optional(),
+      user: word("Whom to sign in as; without it the address in from.").optional(),
+      passwordParameter: parameter("An SSM SecureString with the password.", "/ikr/secret/smtp").optional(),
+    })
+    .optional(),
+  mailgun: z
+    .strictObject({
+      domain: text(checkMailgunDomain, {
+        description: "The domain that Mailgun sends for.",
+        examples: ["mg.example.com"],
+      }).optional(),
+      region: z.enum(["us", "eu"]).meta({ description: "Where the domain is kept." }).optional(),
+      url: text(parseMessagesUrl, { description: "In place of domain and region: where to post messages." }).optional(),
+      keyParameter: parameter("An SSM SecureString with the API key.", "/ikr/secret/mailgun"),
+    })
+    .refine(
+      ({ domain, region, url }) => (url === undefined ? domain !== undefined : (domain ?? region) === undefined),
+      {
+        message: "give either domain (and region) or url",
+      },
+    )
+    .optional(),
+  templates: word("A folder with templates of your own.").optional(),
+  allowedDomains: oneOrMore(
+    text(parseAllowedDomain, {
+      description: "Owners have an address of one of these; * must be written out.",
+      examples: ["example.com", "*.example.com"],
+    }),
+  ),
+  addressChangeDelay: duration("How long a new address of an owner waits before keys go to it.").optional(),
+  warnBefore: oneOrMore(
+    text((given) => (given === "never" ? null : parseDuration(given)), {
+      description: "So long before an old key stops working its owner is told; or never.",
+      examples: ["14d"],
+      [NUMERIC]: true,
+    }),
+  ).optional(),
+  encryption: z
+    .union([
+      z.enum(["fernet", "age", "none"]),
+      z.strictObject({
+        kind: z.enum(["fernet", "age", "none"]),
+        parameterPrefix: parameter("Below it is what opens the mails.", "/ikr/secret/iam").optional(),
+        kmsKeyId: word("The KMS key of those parameters.").optional(),
+      }),
+    ])
+    .meta({ description: "What keys in mails are sealed with." })
+    .optional(),
+});
+
+type MailGiven = z.output<typeof mailShape>;
+
+const mail = mailShape
+  .transform((given, context): MailSettings => {
+    const client = clientFrom(given, (message, ...place) => context.addIssue({ code: "custom", message, path: place }));
+    if (client === null) return z.NEVER;
+    const { encryption = mailDefaults.encryption, warnBefore = mailDefaults.warnBefore } = given;
+    const sealed = typeof encryption === "string" ? { ...mailDefaults.encryption, kind: encryption } : encryption;
+    return {
+      from: given.from,
+      client,
+      templates: given.templates ?? mailDefaults.templates,
+      allowedDomains: given.allowedDomains,
+      addressChangeDelay: given.addressChangeDelay ?? mailDefaults.addressChangeDelay,
+      warnBefore: [...new Set(warnBefore.filter((each) => each !== null))].toSorted((a, b) => b - a),
+      encryption: {
+        kind: sealed.kind,
+        parameterPrefix: sealed.parameterPrefix ?? null,
+        kmsKeyId: sealed.kmsKeyId ?? null,
+      },
+    };
+  })
+  .meta({ description: "Mails to the owners of users." });
+
+/** The client that is meant; null where what it needs is missing, or where another one is spelled out. */
+function clientFrom(given: MailGiven, complain: (message: string, ...place: string[]) => void): MailClient | null {
+  const { client: kind, ses = {}, smtp, mailgun } = given;
+  const stray = (["ses", "smtp", "mailgun"] as const).find((each) => each !== kind && given[each] !== undefined);
+  if (stray !== undefined) complain(`this means nothing with client: ${kind}`, stray);
+  else if (kind === "ses") {
+    const { region = null, configurationSet = null, fromArn = null } = ses;
+    return { kind, region, configurationSet, fromArn };
+  } else if (kind === "smtp" && smtp !== undefined) {
+    const { server, user = null, passwordParameter = null } = smtp;
+    const port = smtp.port ?? (smtp.protocol === "tls" ? 587 : 465);
+    const protocol = smtp.protocol ?? protocolOf(port);
+    if (user === null || passwordParameter !== null) return { kind, server, port, protocol, user, passwordParameter };
+    complain("a user without passwordParameter cannot sign in", "smtp", "user");
+  } else if (kind === "mailgun" && mailgun !== undefined) {
+    const { keyParameter, url, domain = "", region = "us" } = mailgun;
+    return { kind, keyParameter, url: url ?? mailgunUrl(domain, region) };
+  } else complain("this is missing", kind);
+  return null;
+}
+
 const perUser = {
   policy: policy.optional(),
   deliver: oneOrMore(target).optional(),
@@ -253,6 +385,7 @@ export const configSchema = z
     escrow: word("Where a new secret waits until it is delivered: ssm, file or none.").optional(),
     settle: duration("How long IAM takes to show a write to every reader.").optional(),
     runEvery: duration("How often runs come, for maxAge.").optional(),
+    mail: mail.optional(),
     audit: word("Append every step to this file; none keeps no audit.").optional(),
     limits: z
       .strictObject({

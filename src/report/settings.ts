@@ -1,3 +1,4 @@
+import type { MailClient, MailSettings } from "../core/mail-settings.ts";
 import type { Match } from "../core/match.ts";
 import type { DeactivateRule, DeleteRule, Policy } from "../core/policy.ts";
 import type { UserSettings } from "../core/rulebook.ts";
@@ -35,6 +36,25 @@ export function userLines({ policy, maxAge, deliver, window, exempt, origins }: 
     line("exempt", exempt ?? "no"),
   ];
 }
+
+/** What is said of mails; `from` = where. Secrets are not in it, only where they are read from. */
+export function mailLines(mail: MailSettings, from: string): readonly SettingLine[] {
+  const { client, templates, allowedDomains, addressChangeDelay, warnBefore, encryption } = mail;
+  const line = (name: string, value: string): SettingLine => ({ name: `mail.${name}`, value, from });
+  return [
+    line("from", mail.from),
+    line("client", client.kind),
+    ...clientLines(client).map(([name, value]) => line(`${client.kind}.${name}`, String(value))),
+    line("templates", templates ?? "built in"),
+    line("allowedDomains", oneOf(allowedDomains)),
+    line("addressChangeDelay", formatDuration(addressChangeDelay)),
+    line("warnBefore", warnBefore.length === 0 ? "never" : oneOf(warnBefore.map(formatDuration))),
+    line("encryption", encryption.kind),
+  ];
+}
+
+const clientLines = (client: MailClient) =>
+  Object.entries(client).filter(([name, value]) => name !== "kind" && value !== null);
 
 const oneOf = (values: readonly string[]): string =>
   values.length === 1 ? (values[0] ?? "") : `[${values.join(", ")}]`;

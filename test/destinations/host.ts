@@ -6,7 +6,7 @@ import { type Duration, type Instant, instant, later, minutes } from "../../src/
 import type { Host } from "../../src/destinations/kind.ts";
 import type { Caller, Clock } from "../../src/ports.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { motoMissing, startMoto } from "../support/moto.ts";
+import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
 export const ACCOUNT = "123456789012";
 export const REGION = "eu-west-1";
@@ -43,6 +43,7 @@ export async function openHost(clock: Clock = new HandClock()): Promise<Host & {
     caller: CALLER,
     clock,
     lines,
+    mail: null,
     print: async (line) => {
       lines.push(line);
     },
@@ -52,6 +53,7 @@ export async function openHost(clock: Clock = new HandClock()): Promise<Host & {
 /** A host whose AWS is the emulator, seen through the fault proxy. */
 export interface AwsHost {
   readonly host: Host;
+  readonly moto: Moto;
   readonly proxy: FaultProxy;
   /** What consumers and people use: past the proxy, so that it counts only the product's calls. */
   readonly ssm: SSMClient;
@@ -75,7 +77,14 @@ export async function startAws(): Promise<AwsHost> {
     await moto.shift(shift);
   };
   return {
-    host: { access: await openAccess(null, REGION, clock), caller: CALLER, clock, print: async () => undefined },
+    host: {
+      access: await openAccess(null, REGION, clock),
+      caller: CALLER,
+      clock,
+      print: async () => undefined,
+      mail: null,
+    },
+    moto,
     proxy,
     ssm: new SSMClient(direct),
     secrets: new SecretsManagerClient(direct),

@@ -39,6 +39,7 @@ function setUp() {
       asked: false,
       profile: null,
       region: null,
+      mail: null,
     },
   };
   const warnings: string[] = [];

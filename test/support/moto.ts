@@ -25,11 +25,20 @@ export interface UserSeed {
   }[];
 }
 
+export interface SesMail {
+  readonly from: string;
+  readonly to: Readonly<Record<string, readonly string[]>>;
+  readonly subject: string;
+  readonly body: string;
+}
+
 /** A running emulator of AWS. */
 export interface Moto {
   readonly url: string;
   seed(users: readonly UserSeed[]): Promise<readonly SeededKey[]>;
   keys(): Promise<readonly Omit<SeededKey, "secretAccessKey">[]>;
+  /** The mails that SES took; of the body it keeps one part. */
+  mails(): Promise<readonly SesMail[]>;
   /** A consumer signs with this key now. False = refused. */
   use(accessKeyId: string, options?: { service?: string; secretAccessKey?: string }): Promise<boolean>;
   setStatus(accessKeyId: string, status: string): Promise<void>;
@@ -74,6 +83,7 @@ export async function startMoto(): Promise<Moto> {
     url,
     seed: async (users) => (await post<{ keys: SeededKey[] }>("seed", { users })).keys,
     keys: async () => (await post<{ keys: SeededKey[] }>("keys")).keys,
+    mails: async () => (await post<{ mails: SesMail[] }>("mails")).mails,
     use: async (accessKeyId, options = {}) => (await post<{ ok: boolean }>("use", { accessKeyId, ...options })).ok,
     setStatus: async (accessKeyId, status) => post("key", { accessKeyId, status }),
     shift: async (offsetSeconds) => post("clock", { offsetSeconds }),

@@ -11,6 +11,7 @@ cannot sign in, and the clock can be shifted (IAM's dates and the Date header wi
   POST /__test/key    {"accessKeyId", "status"}            what a person does in the console
   POST /__test/clock  {"offsetSeconds"}
   GET  /__test/keys
+  POST /__test/mails                                       the mails that SES took
 """
 
 import datetime as dt
@@ -210,7 +211,18 @@ def keys(_body):
     return {"keys": [describe(key) for key in list(iam().access_keys.values()) if key.user_name]}
 
 
-ROUTES = {"reset": reset, "seed": seed, "use": use, "key": change_key, "clock": clock, "keys": keys, "page-size": page_size}
+def mails(_body):
+    from moto.ses import models as ses_models
+
+    sent = [mail for backend in ses_models.ses_backends[ACCOUNT].values() for mail in backend.sent_messages]
+    return {
+        "mails": [
+            {"from": mail.source, "to": mail.destinations, "subject": mail.subject, "body": mail.body} for mail in sent
+        ]
+    }
+
+
+ROUTES = {"mails": mails, "reset": reset, "seed": seed, "use": use, "key": change_key, "clock": clock, "keys": keys, "page-size": page_size}
 
 
 class Front:

@@ -22,6 +22,7 @@ export function settingsFrom(environment: Readonly<Record<string, string | undef
     asked: false,
     profile: null,
     region: null,
+    mail: null,
   };
 }
 

@@ -43,6 +43,7 @@ export const settingsFrom = (given: Arguments): Settings => ({
   asked: false,
   profile: given.profile,
   region: given.region,
+  mail: null,
 });
 
 const policyFrom = ({ daysThreshold, cleanupInactive }: Arguments): Policy => ({
