@@ -31,7 +31,7 @@ export { decide, missingFacts } from "./core/decide.ts";
 export type { Action, Command, KeyDecision, NextStep, Standing, UserDecision } from "./core/decision.ts";
 export type { Terms } from "./core/facts.ts";
 export { InvalidInput } from "./core/invalid-input.ts";
-export type { MailClient, MailEncryption, MailSettings } from "./core/mail-settings.ts";
+export type { MailClient, MailSettings } from "./core/mail-settings.ts";
 export { planForMaxAge } from "./core/max-age.ts";
 export type { Fact, Observation, Past, Reading, Served } from "./core/observation.ts";
 export type { Owner } from "./core/owner.ts";

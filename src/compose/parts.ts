@@ -63,8 +63,13 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
 }
 
 /** What sends mails; null where the settings say nothing of them. Loaded only where they do. */
-export async function mailerFor({ mail }: Settings, access: AwsAccess, caller: Caller): Promise<Mailer | null> {
-  return mail === null ? null : (await import("./mail.ts")).openMailer(mail, access, caller);
+export async function mailerFor(
+  { mail, parsedSealer }: CheckedSettings,
+  access: AwsAccess,
+  caller: Caller,
+): Promise<Mailer | null> {
+  if (mail === null) return null;
+  return (await import("./mail.ts")).openMailer(mail, parsedSealer?.open(access, caller) ?? null, access, caller);
 }
 
 /** As {@link assemble}, in an account that is simulated: destinations are real, and time stands still while they work. */

@@ -21,6 +21,7 @@ export function permissions(
     ...enginePermissions(caller, policies, paths, byHand),
     ...settings.destinations.flatMap(({ parsed }) => parsed.permissions(caller, region)),
     ...(settings.mail === null ? [] : mailPermissions(settings.mail, caller, region)),
+    ...(settings.parsedSealer?.permissions(caller, region) ?? []),
     ...(settings.parsedEscrow?.permissions(caller, region) ?? []),
   ];
 }

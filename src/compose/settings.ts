@@ -5,6 +5,7 @@ import { parseTarget } from "../core/target.ts";
 import type { Duration } from "../core/time.ts";
 import type { DestinationKind, ParsedDestination } from "../destinations/kind.ts";
 import type { EscrowKind, ParsedEscrow } from "../escrow/kind.ts";
+import type { ParsedSealer } from "../seal/kind.ts";
 
 /** Every kind of destination. A new one is a file of its own and a line here. */
 const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>> = {
@@ -57,6 +58,8 @@ export interface CheckedSettings extends Settings {
     readonly parsed: ParsedDestination;
   }[];
   readonly parsedEscrow: ParsedEscrow | null;
+  /** What keys in mails are sealed with; null where they are not, or where nothing is mailed. */
+  readonly parsedSealer: ParsedSealer | null;
 }
 
 /** Parses the targets, and refuses what contradicts itself or could lose a secret. Throws {@link InvalidInput}. Sends nothing. */
@@ -79,7 +82,7 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
     }),
   );
   const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
-  if (settings.mail !== null) await checkMail(settings.mail);
+  const parsedSealer = settings.mail === null ? null : await checkMail(settings.mail);
   const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
   for (const { deliver = [], origins } of settings.rulebook.layers) {
     const place = placeIn(origins);
@@ -94,14 +97,14 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
       );
     }
   }
-  return { ...settings, destinations, parsedEscrow };
+  return { ...settings, destinations, parsedEscrow, parsedSealer };
 }
 
 /** Loaded only where mails are sent. Throws {@link InvalidInput} for templates and an encryption that would not do. */
-async function checkMail(mail: MailSettings): Promise<void> {
-  const { sealerFor, templatesFor } = await import("./mail.ts");
-  sealerFor(mail.encryption);
+async function checkMail(mail: MailSettings): Promise<ParsedSealer | null> {
+  const [{ templatesFor }, { parseSealer }] = await Promise.all([import("./mail.ts"), import("./sealing.ts")]);
   templatesFor(mail);
+  return parseSealer(mail.encryption);
 }
 
 /** Where in the configuration the targets of a layer stand, to be put before a message; nothing for what was typed. */

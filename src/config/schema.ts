@@ -7,6 +7,7 @@ import {
   mailgunUrl,
   type MailSettings,
   parseAllowedDomain,
+  parseEncryption,
   parseMessagesUrl,
   parseParameterName,
   parseServer,
@@ -307,17 +308,10 @@ const mailShape = z.strictObject({
       [NUMERIC]: true,
     }),
   ).optional(),
-  encryption: z
-    .union([
-      z.enum(["fernet", "age", "none"]),
-      z.strictObject({
-        kind: z.enum(["fernet", "age", "none"]),
-        parameterPrefix: parameter("Below it is what opens the mails.", "/ikr/secret/iam").optional(),
-        kmsKeyId: word("The KMS key of those parameters.").optional(),
-      }),
-    ])
-    .meta({ description: "What keys in mails are sealed with." })
-    .optional(),
+  encryption: text(parseEncryption, {
+    description: "What keys in mails are sealed with: fernet, age or none.",
+    examples: ["fernet", "fernet:/ikr/secret/iam?kmsKeyId=alias/keys", "age:./recipients", "none"],
+  }).optional(),
 });
 
 type MailGiven = z.output<typeof mailShape>;
@@ -326,8 +320,7 @@ const mail = mailShape
   .transform((given, context): MailSettings => {
     const client = clientFrom(given, (message, ...place) => context.addIssue({ code: "custom", message, path: place }));
     if (client === null) return z.NEVER;
-    const { encryption = mailDefaults.encryption, warnBefore = mailDefaults.warnBefore } = given;
-    const sealed = typeof encryption === "string" ? { ...mailDefaults.encryption, kind: encryption } : encryption;
+    const { warnBefore = mailDefaults.warnBefore } = given;
     return {
       from: given.from,
       client,
@@ -335,11 +328,7 @@ const mail = mailShape
       allowedDomains: given.allowedDomains,
       addressChangeDelay: given.addressChangeDelay ?? mailDefaults.addressChangeDelay,
       warnBefore: [...new Set(warnBefore.filter((each) => each !== null))].toSorted((a, b) => b - a),
-      encryption: {
-        kind: sealed.kind,
-        parameterPrefix: sealed.parameterPrefix ?? null,
-        kmsKeyId: sealed.kmsKeyId ?? null,
-      },
+      encryption: given.encryption ?? mailDefaults.encryption,
     };
   })
   .meta({ description: "Mails to the owners of users." });

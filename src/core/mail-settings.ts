@@ -1,5 +1,6 @@
 import { InvalidInput } from "./invalid-input.ts";
 import { isDomain } from "./mail-address.ts";
+import { parseTarget } from "./target.ts";
 import { days, type Duration, hours } from "./time.ts";
 
 /** How mails go out: who sends them, and whom they may reach. Holds no secret: those are read from SSM. */
@@ -15,7 +16,8 @@ export interface MailSettings {
   readonly addressChangeDelay: Duration;
   /** How long before an old key stops working its owner is told: longest first. */
   readonly warnBefore: readonly Duration[];
-  readonly encryption: MailEncryption;
+  /** What new keys are sealed with on their way: `fernet`, `fernet:/folder?kmsKeyId=…`, `age`, `age:./recipients` or `none`. */
+  readonly encryption: string;
 }
 
 export type MailClient =
@@ -41,20 +43,12 @@ export type MailClient =
   /** `url` = what a message is posted to. */
   | { readonly kind: "mailgun"; readonly url: string; readonly keyParameter: string };
 
-/** What new keys are sealed with on their way. Null = the place, or the KMS key, that is usual for it. */
-export interface MailEncryption {
-  readonly kind: "fernet" | "age" | "none";
-  /** Such as `/ikr/secret/iam`. */
-  readonly parameterPrefix: string | null;
-  readonly kmsKeyId: string | null;
-}
-
 /** What holds where nobody says otherwise. */
 export const mailDefaults = {
   templates: null,
   addressChangeDelay: hours(24),
   warnBefore: [days(14), days(7), days(1)],
-  encryption: { kind: "fernet", parameterPrefix: null, kmsKeyId: null },
+  encryption: "fernet",
 } as const satisfies Partial<MailSettings>;
 
 /** Port 465 is for TLS from the first byte, every other begins in the clear. */
@@ -109,4 +103,13 @@ export function parseMessagesUrl(text: string): string {
   if (url.pathname === "/")
     throw new InvalidInput(`"${text}" has no path`, "the whole address: https://api.mailgun.net/v3/DOMAIN/messages");
   return url.href;
+}
+
+/** Reads an encryption as it is typed: its kind, and where what opens the mails is kept. Throws {@link InvalidInput}. */
+export function parseEncryption(text: string): string {
+  if (text === "none") return text;
+  const target = parseTarget(text);
+  if (target.kind !== "fernet" && target.kind !== "age")
+    throw new InvalidInput(`"${target.kind}" is none of fernet, age, none`);
+  return target.text;
 }

@@ -49,7 +49,7 @@ export function mailLines(mail: MailSettings, from: string): readonly SettingLin
     line("allowedDomains", oneOf(allowedDomains)),
     line("addressChangeDelay", formatDuration(addressChangeDelay)),
     line("warnBefore", warnBefore.length === 0 ? "never" : oneOf(warnBefore.map(formatDuration))),
-    line("encryption", encryption.kind),
+    line("encryption", encryption),
   ];
 }
 

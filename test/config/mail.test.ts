@@ -18,7 +18,7 @@ const SMTP = `mail:
   allowedDomains: [example.com, "*.example.com"]
   addressChangeDelay: 2d
   warnBefore: [1d, 30d]
-  encryption: { kind: none, kmsKeyId: alias/keys }
+  encryption: "fernet:/keys?kmsKeyId=alias/keys"
 `;
 const MAILGUN = `mail:
   from: keys@mg.example.com
@@ -41,7 +41,7 @@ describe("mail in keyturn.yaml", () => {
       allowedDomains: ["example.com"],
       addressChangeDelay: hours(24),
       warnBefore: [days(14), days(7), days(1)],
-      encryption: { kind: "fernet", parameterPrefix: null, kmsKeyId: null },
+      encryption: "fernet",
     });
   });
 
@@ -50,7 +50,7 @@ describe("mail in keyturn.yaml", () => {
       client: { kind: "smtp", server: "mail.example.com", port: 587, protocol: "tls", user: null },
       addressChangeDelay: days(2),
       warnBefore: [days(30), days(1)],
-      encryption: { kind: "none", parameterPrefix: null, kmsKeyId: "alias/keys" },
+      encryption: "fernet:/keys?kmsKeyId=alias/keys",
     });
     expect(mailIn(SMTP.replace("protocol: tls", "port: 465"))?.client).toMatchObject({ port: 465, protocol: "ssl" });
     expect(mailIn(SMTP.replace("protocol: tls", "port: 587"))?.client).toMatchObject({ port: 587, protocol: "tls" });
@@ -194,7 +194,7 @@ describe("what keyturn makes of it", () => {
       ["mail.allowedDomains", "[example.com, *.example.com]"],
       ["mail.addressChangeDelay", "2d"],
       ["mail.warnBefore", "[30d, 1d]"],
-      ["mail.encryption", "none"],
+      ["mail.encryption", "fernet:/keys?kmsKeyId=alias/keys"],
     ]);
     expect(settings.find(({ name }) => name === "mail.from")?.from).toBe("mails.yaml:1:1");
   });
