@@ -119,8 +119,10 @@ describe("the scheduled function and the one behind the timer", () => {
     );
     expect(await rig.destroy(harmless)).toEqual({ batchItemFailures: [] });
     expect(rig.metrics).toMatchObject({ Failures: 0 });
+    expect(rig.ids("ci-bot")).toContain(old);
     const forged = (user: string, ak: string) => ({ ...item, user: { S: user }, ak: { S: ak } });
     const items = [
+      forged("ci-bot", rig.ids("ci-bot")[1] ?? ""),
       forged("other", other),
       forged("other", old),
       forged("..", old),
@@ -150,6 +152,7 @@ describe("the scheduled function and the one behind the timer", () => {
     await rig.destroy(streamEvent(...rig.timer.expire(rig.clock.now())));
     expect(rig.timer.items.size).toBe(0);
     expect(rig.metrics).toMatchObject({ Failures: 0 });
+    expect(rig.log.map(({ message }) => message)).toContain("a key is gone already");
   });
 
   it("make no key when the timer goes off, though one is due", async () => {
@@ -163,6 +166,31 @@ describe("the scheduled function and the one behind the timer", () => {
     await rig.destroy(streamEvent(...rig.timer.expire(rig.clock.now())));
     expect(rig.ids("ci-bot")).toEqual([successor]);
     expect(rig.ids("ci-bot")).not.toContain(old);
+    expect(rig.timer.items.size).toBe(0);
+  });
+
+  it("set an alarm that goes off too early for the moment that was promised", async () => {
+    const rig = new LambdaRig();
+    const old = rig.user("ci-bot", 100);
+    await rig.create();
+    const [entry] = (await rig.timer.list()).entries;
+    const [item] = [...rig.timer.items.values()];
+    rig.timer.items.clear();
+    // As the older tool rounds it: half a day early.
+    rig.pass(days(4.5));
+    await rig.destroy(streamEvent(streamRecord(item ?? {})));
+    expect(rig.ids("ci-bot")).toContain(old);
+    expect((await rig.timer.list()).entries).toEqual([entry]);
+  });
+
+  it("forget no entry of a user whose keys could not be read", async () => {
+    const rig = new LambdaRig();
+    rig.user("ci-bot", 100);
+    await rig.create();
+    rig.pass(days(1));
+    rig.account.intercept = refuse((action) => action === "iam:ListAccessKeys");
+    await expect(rig.create()).rejects.toThrow("1 of 1 users failed: ci-bot");
+    expect(rig.timer.items.size).toBe(1);
   });
 
   it("leave alone whom the function is not about any more", async () => {
