@@ -42,7 +42,7 @@ export const creator =
       telemetry.count(countsOf(reports, session.clock.now()));
       const unset = await sweep(invocation, reports);
       const all = [...new Set([...doubtful, ...failed, ...unset])];
-      if (all.length > 0) throw new RunFailed(all, `${all.length} of ${users.length + doubtful.length} users`);
+      if (all.length > 0) throw new RunFailed(all, users.length + doubtful.length);
       const having = (...outcomes: readonly string[]) =>
         reports.filter(({ outcome }) => outcomes.includes(outcome)).map(({ userName }) => userName);
       return {

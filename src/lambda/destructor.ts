@@ -45,6 +45,7 @@ export const destructor =
       const expired = records.filter((record) => record.kind === "expired");
       const users = await lookUp(invocation, expired);
       const reports = await retire(invocation, expired, users);
+      count(invocation, reports, users);
       const failures: { itemIdentifier: string }[] = [];
       for (const record of expired) {
         const finding = users.get(record.entry.userName) ?? null;
@@ -110,10 +111,19 @@ async function retire(
   if (chosen.length === 0) return [];
   const reports = await runUsers(invocation, chosen, { maxRotations: 0, planned });
   tell(invocation, reports);
-  const counts = countsOf(reports, invocation.session.clock.now());
-  // A few users say nothing about the oldest key of all.
-  invocation.telemetry.count({ ...counts, oldestKeyAgeDays: null });
   return reports;
+}
+
+function count(
+  { telemetry, session }: Invocation,
+  reports: readonly UserReport[],
+  users: ReadonlyMap<string, Finding>,
+): void {
+  const left = [...users].filter(([name]) => !reports.some(({ userName }) => userName === name));
+  const blocked = left.filter(([, finding]) => finding.kind === "found" && finding.decision.standing === "blocked");
+  const counts = countsOf(reports, session.clock.now());
+  // A few users say nothing about the oldest key of all.
+  telemetry.count({ ...counts, blocked: counts.blocked + blocked.length, oldestKeyAgeDays: null });
 }
 
 /** A key that only makes room for a successor goes in the run that makes the successor. */

@@ -68,9 +68,10 @@ export interface Invocation {
 
 /** Some users failed, and everybody else is done. Coming again is safe: the next run goes on from what it finds. */
 export class RunFailed extends Error {
-  constructor(names: readonly string[], of: string) {
+  constructor(names: readonly string[], users: number) {
     const shown = names.slice(0, 20).join(", ");
-    super(`${of} failed: ${shown}${names.length > 20 ? ` and ${names.length - 20} more` : ""}`);
+    const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
+    super(`failed: ${shown}${more}; everything else is done, for ${users} users in all`);
     this.name = "RunFailed";
   }
 }

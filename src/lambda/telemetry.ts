@@ -3,6 +3,7 @@ import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { UserReport } from "../core/result.ts";
 import { age, days, type Instant } from "../core/time.ts";
+import { CallError } from "../ports.ts";
 import type { Scrubber } from "./scrubber.ts";
 
 /** Set when the bundle is made. */
@@ -94,7 +95,7 @@ export class Telemetry {
 
   /** What the function ends with in place of this error: without a secret, and without the error's own baggage. */
   asLastWords(error: unknown): Error {
-    const words = error instanceof InvalidInput && error.hint !== null ? `${error.message} (${error.hint})` : null;
+    const words = wordsOf(error);
     const plain = new Error(this.#scrubber.clean(words ?? (error instanceof Error ? error.message : String(error))));
     plain.name = error instanceof Error ? error.name : "Error";
     if (error instanceof Error && error.stack !== undefined && words === null)
@@ -109,6 +110,13 @@ export class Telemetry {
     this.#print(JSON.stringify(this.#metrics.serializeMetrics()));
     this.#metrics.clearMetrics();
   }
+}
+
+/** What an error that somebody can do something about says of itself; null for others, of which the stack tells more. */
+function wordsOf(error: unknown): string | null {
+  if (error instanceof InvalidInput) return error.hint === null ? error.message : `${error.message} (${error.hint})`;
+  if (!(error instanceof CallError)) return null;
+  return `${error.action} on ${error.resource}: ${error.code}: ${error.message}`;
 }
 
 /** The numbers of a run. */

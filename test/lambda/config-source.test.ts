@@ -1,6 +1,37 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
-import { loadConfig, parseConfigSource } from "../../src/lambda/config-source.ts";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, vi } from "vitest";
+import { fetchConfigText, loadConfig, parseConfigSource } from "../../src/lambda/config-source.ts";
+import { callerEnvironment } from "../support/in-process.ts";
+
+/** Answers as AWS does, and remembers what it was asked. */
+async function startAws(): Promise<{ url: string; asked: IncomingMessage[]; stop: () => void }> {
+  const asked: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request);
+    request.resume().on("end", () => {
+      if (request.method === "GET") return void response.end("select: { path: / }\n");
+      if (request.headers["x-amz-target"] === "AmazonSSM.GetParameter") {
+        const ARN = "arn:aws:ssm:eu-west-1:999999999999:parameter/x";
+        response.setHeader("content-type", "application/x-amz-json-1.1");
+        return void response.end(JSON.stringify({ Parameter: { Value: "select: {}", Version: 3, ARN } }));
+      }
+      const identity =
+        "<Arn>arn:aws:sts::111122223333:assumed-role/creator/x</Arn><UserId>x</UserId><Account>111122223333</Account>";
+      response.end(
+        `<GetCallerIdentityResponse><GetCallerIdentityResult>${identity}</GetCallerIdentityResult></GetCallerIdentityResponse>`,
+      );
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const stop = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { url: `http://127.0.0.1:${port}`, asked, stop };
+}
 
 const HASH = "a".repeat(64);
 const never = () => Promise.reject(new Error("nothing is to be fetched"));
@@ -55,5 +86,23 @@ describe("KEYTURN_CONFIG of a function", () => {
     );
     await expect(loadConfig("keyturn.yaml", never)).rejects.toThrow("KEYTURN_CONFIG:1:1: this is not a configuration");
     await expect(loadConfig("selekt: {}", never)).rejects.toThrow("KEYTURN_CONFIG:1:1");
+  });
+
+  it("is fetched from this account only: the owner of a bucket is named to S3, and that of a parameter looked at", async () => {
+    const aws = await startAws();
+    for (const [name, value] of Object.entries(callerEnvironment(aws.url))) vi.stubEnv(name, value);
+    try {
+      const loaded = await loadConfig("s3://my-bucket/a%20b.yaml?versionId=v1", fetchConfigText);
+      expect(loaded.config.select?.path).toEqual(["/"]);
+      const request = aws.asked.find(({ method }) => method === "GET");
+      expect(request?.headers["x-amz-expected-bucket-owner"]).toBe("111122223333");
+      expect(request?.url).toMatch(/^\/my-bucket\/a%20b\.yaml\?.*versionId=v1/);
+      await expect(loadConfig("ssm:/x:3", fetchConfigText)).rejects.toThrow(
+        "the parameter /x belongs to 999999999999, and this is 111122223333",
+      );
+    } finally {
+      aws.stop();
+      vi.unstubAllEnvs();
+    }
   });
 });
