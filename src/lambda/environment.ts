@@ -35,7 +35,8 @@ const POLICY_VARIABLES = ["ROTATE_AFTER_DAYS", "ACCESS_KEY_AGE", "DELETE_AFTER_D
 /** Reads the environment of a function. Throws {@link InvalidInput} that names every variable that cannot be used. */
 export function readEnvironment(variables: Variables): Environment {
   const reader = new VariableReader(variables);
-  const config = reader.text("KEYTURN_CONFIG");
+  const given = reader.text("KEYTURN_CONFIG");
+  const config = given === "none" ? null : given;
   const environment = {
     table: reader.read("IAM_KEY_ROTATOR_TABLE", "iam-key-rotator", tableName),
     rotateAfter: readRotateAfter(reader),

@@ -12,7 +12,6 @@ import {
   ScanCommand,
   UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
-import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { GetParametersByPathCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import type { Context, DynamoDBStreamEvent, EventBridgeEvent } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -22,8 +21,8 @@ import { verifyAudit } from "../../src/engine/audit.ts";
 import { temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { callerEnvironment } from "../support/in-process.ts";
-import { streamEvent, streamRecord } from "../support/lambda-rig.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+import { streamEvent, streamRecord } from "../support/stream-records.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DAY = 86_400;
@@ -104,7 +103,6 @@ describe.skipIf(motoMissing !== null)(`the packages of the functions ${motoMissi
 
   it("rotate, wait, retire and sweep, warm, by configurations from three places", async () => {
     const ssm = new SSMClient(access());
-    const s3 = new S3Client({ ...access(), forcePathStyle: true });
     const dynamodb = new DynamoDBClient(access());
     const keys = await moto.seed([
       { name: "ci-bot", tags: { "IKR:Email": "ci@example.com" }, keys: [{ ageDays: 90, usedDaysAgo: 2 }] },
@@ -168,17 +166,11 @@ describe.skipIf(motoMissing !== null)(`the packages of the functions ${motoMissi
     expect((await invoked()).changed).toEqual(["broken", "young"]);
     expect(await itemsIn()).toHaveLength(3);
 
-    // From S3, by hash, of this account only. The key is in use: it stays, and the timer is set anew.
-    await s3.send(
-      new CreateBucketCommand({ Bucket: "settings", CreateBucketConfiguration: { LocationConstraint: "eu-west-1" } }),
-    );
-    await s3.send(
-      new PutBucketVersioningCommand({ Bucket: "settings", VersioningConfiguration: { Status: "Enabled" } }),
-    );
-    const { VersionId = "" } = await s3.send(
-      new PutObjectCommand({ Bucket: "settings", Key: "keyturn.yaml", Body: yaml }),
-    );
-    vi.stubEnv("KEYTURN_CONFIG", `s3://settings/keyturn.yaml?versionId=${VersionId}`);
+    // From S3, by hash. The key is in use: it stays, and the timer is set anew.
+    const hash = createHash("sha256").update(yaml).digest("hex");
+    vi.stubEnv("KEYTURN_CONFIG", `s3://settings/keyturn.yaml#sha256=${hash}`);
+    proxy.before = ({ action }) =>
+      action.startsWith("s3:") ? { kind: "reply", status: 200, body: yaml } : { kind: "pass" };
     day = 5.5;
     await moto.shift(day * DAY);
     await moto.use(old);

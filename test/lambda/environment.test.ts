@@ -94,7 +94,8 @@ describe("the environment of a function", () => {
       url: "https://api.mailgun.net/v3/example.com",
       keyParameter: "/ikr/secret/mailgun",
     });
-    expect(readEnvironment({ ...MAIL, IAM_KEY_ROTATOR_TABLE: "none" }).table).toBeNull();
+    const none = readEnvironment({ ...MAIL, IAM_KEY_ROTATOR_TABLE: "none", KEYTURN_CONFIG: "none" });
+    expect([none.table, none.config]).toEqual([null, null]);
   });
 
   it.each(["true", "False", "0", "no", "FALSE "])(

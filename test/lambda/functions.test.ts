@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { days, hours, instant, minutes, seconds } from "../../src/core/time.ts";
+import type { KeyPair } from "../../src/core/access-key.ts";
 import { verifyAudit } from "../../src/engine/audit.ts";
 import { CallError } from "../../src/ports.ts";
 import type { Interceptor } from "../../src/simulation/account.ts";
-import { LambdaRig, streamEvent, streamRecord } from "../support/lambda-rig.ts";
+import { LambdaRig } from "../support/lambda-rig.ts";
+import { streamEvent, streamRecord } from "../support/stream-records.ts";
 
 const SECRET = /[A-Z2-7]{40}/;
 
@@ -305,6 +307,29 @@ describe("the scheduled function and the one behind the timer", () => {
     expect(rig.metrics).toMatchObject({ Deferred: answer.deferred.length, Failures: 0 });
     for (const name of answer.deferred) expect(rig.ids(name)).toHaveLength(1);
     for (const name of answer.changed) expect(rig.ids(name)).toHaveLength(2);
+  });
+
+  it("take a secret out of what a store says about it, and out of a delivery that is finished later", async () => {
+    const rig = new LambdaRig();
+    rig.user("a", 100);
+    const secrets: string[] = [];
+    rig.account.intercept = async (action, _resource, effect) => {
+      const result = effect();
+      if (action === "iam:CreateAccessKey") secrets.push((result as KeyPair).secretAccessKey.reveal()); // as IAM's port has it
+      return result;
+    };
+    rig.destination("a").intercept = async (action, resource, effect) => {
+      if (action !== "deliver") return effect();
+      throw new CallError("unknown", "put", resource, "ValidationException", `bad value "${secrets[0] ?? "?"}"`);
+    };
+    await expect(rig.create()).rejects.toThrow("failed: a");
+    rig.pass(hours(1));
+    await expect(rig.create()).rejects.toThrow("failed: a");
+    expect(secrets).toHaveLength(1);
+    const log = rig.lines.join("\n");
+    expect(log.match(/bad value [^:]*\[secret\]/g)?.length).toBeGreaterThan(1);
+    expect(log).not.toContain(secrets[0]);
+    expect(rig.ids("a")).toHaveLength(2);
   });
 
   it("know nothing of the invocation before: another environment, another answer", async () => {
