@@ -45,6 +45,13 @@ describe("what a function writes", () => {
     ]);
   });
 
+  it("bears a logger that has something to say before it is ready", () => {
+    vi.stubEnv("POWERTOOLS_LOGGER_SAMPLE_RATE", "1");
+    const { lines, telemetry: told } = telemetry();
+    told.warn("this is wanted");
+    expect(lines).toHaveLength(1);
+  });
+
   it("counts in CloudWatch's embedded format", () => {
     vi.stubEnv("POWERTOOLS_METRICS_NAMESPACE", "security");
     const { lines, telemetry: told } = telemetry();
