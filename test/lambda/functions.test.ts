@@ -310,6 +310,24 @@ describe("the scheduled function and the one behind the timer", () => {
     for (const name of answer.changed) expect(rig.ids(name)).toHaveLength(2);
   });
 
+  it("let a record come again that there was no time for", async () => {
+    const rig = new LambdaRig();
+    const old = rig.user("a", 100);
+    await rig.create();
+    rig.pass(days(8));
+    const records = rig.timer.expire(rig.clock.now());
+    rig.account.intercept = async (_action, _resource, effect) => {
+      await rig.clock.sleep(seconds(2));
+      return effect();
+    };
+    rig.timeout = seconds(3 * 60 + 30 + 3);
+    expect(await rig.destroy(streamEvent(...records))).toEqual({ batchItemFailures: [{ itemIdentifier: "1" }] });
+    expect(rig.ids("a")).toContain(old);
+    rig.timeout = minutes(5);
+    expect(await rig.destroy(streamEvent(...records))).toEqual({ batchItemFailures: [] });
+    expect(rig.ids("a")).not.toContain(old);
+  });
+
   it("take a secret out of what a store says about it, and out of a delivery that is finished later", async () => {
     const rig = new LambdaRig();
     rig.user("a", 100);
