@@ -29,6 +29,7 @@ const SUITES = [
   "test/core",
   "test/engine",
   "test/simulation",
+  "test/lambda",
 ];
 
 /** No suite takes a fraction of that; a mutant that never comes to an end was noticed as well. */
@@ -169,6 +170,25 @@ const MUTANTS = {
   ],
   "a list without the new key is believed": [
     change("src/engine/take-turn.ts", "if (activeIn(seen).includes(successor)) return seen;", "return seen;"),
+  ],
+  "whoever removes an item of the timer retires a key": [
+    change(
+      "src/lambda/stream.ts",
+      'return type === "Service" && principalId === "dynamodb.amazonaws.com";',
+      "return true;",
+    ),
+  ],
+  "the destructor does whatever is to be done": [
+    change("src/lambda/destructor.ts", "{ maxRotations: 0, planned }", "{ maxRotations: 9, planned: null }"),
+  ],
+  "an entry retires keys that it does not name": [
+    change("src/lambda/destructor.ts", "!named.includes(action.key)", "named.length === 0"),
+  ],
+  "users are begun until the function is stopped": [
+    change("src/lambda/deadline.ts", "if (this.#remaining() < NEEDED) this.#abort.abort();", ""),
+  ],
+  "the function says that all is well though users failed": [
+    change("src/lambda/creator.ts", "if (all.length > 0)", "if (all.length > 9999)"),
   ],
 };
 

@@ -15,7 +15,7 @@ export { Audit, verifyAudit } from "./engine/audit.ts";
 export { readHandedIn } from "./documents/handed-in.ts";
 export { BrokenInvariant } from "./engine/broken-invariant.ts";
 export { adopt, type Deed, hold, predecessorIn, release, retire, rollback } from "./engine/by-hand.ts";
-export { alarms, type Chosen, type Finding, type Limits } from "./engine/limits.ts";
+export { alarms, type Chosen, endsInRotation, type Finding, type Limits } from "./engine/limits.ts";
 export type { RunRules } from "./engine/run.ts";
 export type { Selectors } from "./engine/select.ts";
 

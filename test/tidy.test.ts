@@ -68,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "node:",
     "npm:commander",
   ],
+  lambda: ["lambda", "compose", "core", "ports", "report", "config", "aws", "node:", "npm:"],
   index: ["compose", "core", "ports", "report", "config", "simulation"],
 };
 

@@ -105,12 +105,16 @@ export function explain(code: string): string {
 }
 
 /** A server's own words without anything that was secret in the request, in one line. What is cut is cut last. */
-export function scrub(message: string, secrets: readonly Secret[]): string {
+export const scrub = (message: string, secrets: readonly Secret[]): string =>
+  withoutSecrets(message, secrets).replaceAll(/\s+/g, " ").slice(0, 2000);
+
+/** The text with `[secret]` wherever one of the secrets stands in it, also escaped or encoded. */
+export function withoutSecrets(message: string, secrets: Iterable<Secret>): string {
   let text = message;
   for (const secret of secrets) {
     for (const form of formsOf(secret.reveal())) text = text.replaceAll(form, "[secret]");
   }
-  return text.replaceAll(/\s+/g, " ").slice(0, 2000);
+  return text;
 }
 
 /** A secret as it may be quoted: as it is, escaped, encoded, or somewhere inside an encoded text. */

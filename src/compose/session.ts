@@ -80,6 +80,13 @@ export class Session {
     return selectUsers(this.#parts.iam, this.clock, selectors, PARALLEL_USERS);
   }
 
+  /** One user and its tags as they are now; null where there is no such user. */
+  async find(userName: string): Promise<{ readonly user: User; readonly tags: Tags } | null> {
+    const { iam } = this.#parts;
+    const user = await iam.getUser(userName);
+    return user === null ? null : { user, tags: (await iam.listTags(userName)) ?? new Map<string, string>() };
+  }
+
   /** Every user as it stands, with all that there is to know. Changes nothing. */
   async scan(users: readonly User[], onSeen?: RunRules["onSeen"]): Promise<readonly UserReport[]> {
     const slots = new Slots(PARALLEL_USERS, this.clock);

@@ -8,6 +8,8 @@ export interface AuditContext {
   readonly caller: Caller;
   /** Of the settings that the run was made with. */
   readonly settings: string;
+  /** The hash of the configuration's text, where every line is to tell it. */
+  readonly config?: string;
 }
 
 /** The audit of one run: one JSON line a step, each with the hash of the line before it. */
@@ -64,6 +66,7 @@ export class Audit {
       run: this.#context.run,
       seq: this.#sequence,
       caller: this.#context.caller.arn,
+      ...(this.#context.config === undefined ? {} : { config: this.#context.config }),
       ...what,
       prev: this.#head,
     };

@@ -1,7 +1,7 @@
-import { findTag, type User } from "../core/access-key.ts";
+import { findTag, type Tags, type User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { type Match, matches } from "../core/match.ts";
-import type { Clock, Iam } from "../ports.ts";
+import { CallError, type Clock, type Iam } from "../ports.ts";
 import { Slots } from "./slots.ts";
 
 /** Which users a run is about. What is given intersects; nothing given is everybody. */
@@ -14,6 +14,11 @@ export interface Selectors {
   readonly match?: Match | null;
   /** No user at all is an answer, not a mistake. */
   readonly allowEmpty: boolean;
+  /**
+   * Hears of a user of whom it cannot be told whether it fits, because its tags could not be read: that user is left out.
+   * Absent: that ends the selection.
+   */
+  readonly onDoubt?: (user: User, error: CallError) => void;
 }
 
 /** The users that fit, sorted by name. Throws {@link InvalidInput} for a user that does not exist, and where none fits. */
@@ -50,9 +55,16 @@ async function findUsers(iam: Iam, names: readonly string[]): Promise<readonly U
   return found.flatMap(({ user }) => (user === null ? [] : [user]));
 }
 
-async function fits(iam: Iam, user: User, { tags, match = null }: Selectors): Promise<boolean> {
+async function fits(iam: Iam, user: User, { tags, match = null, onDoubt }: Selectors): Promise<boolean> {
   const asksForTags = tags.length > 0 || (match !== null && match.tag !== null);
-  const own = asksForTags ? ((await iam.listTags(user.userName)) ?? new Map<string, string>()) : null;
+  let own: Tags | null = null;
+  try {
+    if (asksForTags) own = (await iam.listTags(user.userName)) ?? new Map<string, string>();
+  } catch (error) {
+    if (onDoubt === undefined || !(error instanceof CallError)) throw error;
+    onDoubt(user, error);
+    return false;
+  }
   return (
     (match === null || matches(match, user, own)) &&
     tags.every(({ key, value }) => own !== null && findTag(own, key) === value)

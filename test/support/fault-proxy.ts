@@ -151,6 +151,7 @@ function describe({ headers }: IncomingMessage, body: Buffer): { action: string;
 function reply(outgoing: ServerResponse, status: number, body: string): void {
   outgoing.writeHead(status, {
     "content-type": body.startsWith("<") ? "text/xml" : "application/x-amz-json-1.1",
+    "content-length": String(Buffer.byteLength(body)),
   });
   outgoing.end(body);
 }
