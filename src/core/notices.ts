@@ -58,15 +58,17 @@ export function newsFor({ keys: told }: LedgerEntry, seen: Observation, setting:
   const successor = handover?.new === null || handover === null ? null : (named([handover.new], keys)[0] ?? null);
   const ahead = outlook(seen, setting.terms, setting.now);
   const old = handover === null ? [] : named(handover.old, keys);
+  const isNew = successor !== null && !told.has(successor.accessKeyId);
   const retired = handover?.phase === "retiring" ? handover.old[0] : undefined;
   return [
     ...old.filter((key) => !told.has(key.accessKeyId) && key !== successor).map((key) => met(key, retired)),
-    ...(successor === null || told.has(successor.accessKeyId) ? [] : [created(successor, old, ahead, setting)]),
+    ...(isNew ? [created(successor, old, ahead, setting)] : []),
     ...keys.flatMap((key) => changed(key, statusIn(told, old, key, retired), successor, retired)),
     ...[...told].flatMap(([id, { status }]) =>
       status === "gone" || keys.some((key) => key.accessKeyId === id) ? [] : [deleted(id, successor, setting)],
     ),
-    ...ahead.flatMap((each) => warning(each, told.get(each.accessKeyId), setting)),
+    // The notice of a new key says when its predecessors stop: nobody is warned in the same breath.
+    ...(isNew ? [] : ahead.flatMap((each) => warning(each, told.get(each.accessKeyId), setting))),
     ...ahead.flatMap((each) => reminder(each, told.get(each.accessKeyId), setting.now)),
   ];
 }
@@ -107,7 +109,7 @@ function statusIn(
   return told.get(key.accessKeyId)?.status ?? (old.includes(key) ? statusBefore(key, retired) : null);
 }
 
-/** The notice of a new key says when its predecessors stop, so marks that have passed by then need no warning of their own. */
+/** Marks that have passed when the notice goes out need no warning of their own. */
 function created(
   { accessKeyId }: AccessKey,
   old: readonly AccessKey[],
