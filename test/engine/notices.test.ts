@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { type Policy, presets } from "../../src/core/policy.ts";
+import { parseRecord } from "../../src/core/record.ts";
 import { type Duration, milliseconds } from "../../src/core/time.ts";
 import { CallError } from "../../src/ports.ts";
-import { Mailroom, wordsFor } from "../support/mailroom.ts";
+import { Mailroom } from "../support/mailroom.ts";
 import { days, hours, minutes, Rig } from "../support/rig.ts";
 
 const noAnswer = () => new CallError("unknown", "SendEmail", "memory", "TimeoutError", "no answer in time");
@@ -150,10 +151,9 @@ describe("an owner", () => {
   it("is not warned of a moment that will not come: a hold", async () => {
     const { rig, room, pass, told } = office(deleting(days(5)));
     await room.run();
-    const { caller } = rig.account;
     rig.account.tags("ci-bot").set("keyturn:rotation", `${rig.record("ci-bot")} hold=open`);
     await pass(days(7));
-    expect(caller).toBeDefined();
+    expect(parseRecord(rig.record("ci-bot"))).toMatchObject({ phase: "delivered", hold: "open" });
     expect(told()).toHaveLength(1);
   });
 
@@ -283,9 +283,7 @@ describe("a run that dies at a mail", () => {
         await room.run().catch(() => (deaths += 1));
         rig.skip(hours(6));
       }
-      const told = room.sent.map(({ notice }) => wordsFor(notice));
       expect(deaths).toBe(1);
-      expect(told.filter((words, at) => told.indexOf(words) === at).length).toBeGreaterThanOrEqual(4);
       expect(room.sent.map(({ notice }) => notice.kind)).toEqual(
         when === "before" ? whole : whole.toSpliced(Number(index), 0, whole[Number(index)] ?? ""),
       );

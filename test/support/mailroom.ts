@@ -111,7 +111,7 @@ export class Mailroom {
 }
 
 /** A notice in a few words. */
-export function wordsFor(notice: Notice, name: (id: string) => string = (id) => id): string {
+function wordsFor(notice: Notice, name: (id: string) => string = (id) => id): string {
   if (notice.kind === "address-changed") return `address-changed to ${notice.address}`;
   const until = notice.kind === "created" && notice.until !== null ? ` until ${formatDay(notice.until)}` : "";
   const at = notice.kind === "stops-working" ? ` at ${formatDay(notice.at)}` : "";
