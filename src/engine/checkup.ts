@@ -5,7 +5,14 @@ import type { Statement } from "../core/permissions.ts";
 import type { Owner } from "../core/owner.ts";
 import { ownerIn } from "../core/owner-ledger.ts";
 import { needsTags, type Rulebook, settingsFor } from "../core/rulebook.ts";
-import { type Clock, type Destination, type Escrow, type Iam, type PermissionSimulator } from "../ports.ts";
+import {
+  type Clock,
+  type Destination,
+  type Escrow,
+  type Iam,
+  type OwnerLedger,
+  type PermissionSimulator,
+} from "../ports.ts";
 import { asFinding } from "./call-finding.ts";
 import { checkPermissions } from "./check-permissions.ts";
 import { Slots } from "./slots.ts";
@@ -25,6 +32,7 @@ export interface CheckupParts {
     readonly isStream: boolean;
   }>[];
   readonly escrow: Opened<Escrow> | null;
+  readonly ledger: Opened<OwnerLedger> | null;
   /** What the settings need: resources without wildcards, or `*`. `sampleFor` = a user who is delivered to the target. */
   readonly statements: (sampleFor: (target: string) => User) => readonly Statement[];
   readonly parallel: number;
@@ -58,6 +66,7 @@ export async function checkUp(
     ...sharedTargets(targets),
     ...(await forEach(targets, ({ text, user, open }) => checkDestination(subjectOf(text), user, open))),
     ...(parts.escrow === null ? [] : [await checkEscrow(parts.escrow)]),
+    ...(parts.ledger === null ? [] : [await checkLedger(parts.ledger)]),
     ...looked.flatMap(({ findings }) => findings),
   ];
 }
@@ -198,5 +207,19 @@ async function checkEscrow(escrow: Opened<Escrow>): Promise<CheckFinding> {
     return about("escrow", escrow.opened.label)("fine", what);
   } catch (error) {
     return asFinding("escrow", escrow.opened.label, error);
+  }
+}
+
+async function checkLedger(ledger: Opened<OwnerLedger>): Promise<CheckFinding> {
+  if ("problem" in ledger) return asFinding("ledger", ledger.text, ledger.problem);
+  const { label } = ledger.opened;
+  try {
+    const count = (await ledger.opened.readAll()).size;
+    return about("ledger", label)(
+      "fine",
+      `it can be read; ${count === 1 ? "one owner is" : `${count} owners are`} remembered`,
+    );
+  } catch (error) {
+    return asFinding("ledger", label, error);
   }
 }

@@ -133,6 +133,16 @@ describe("a session", () => {
     expect(await run()).toEqual(["a blocked read-denied", "b blocked read-denied"]);
   });
 
+  it("keeps nobody but the user whose tags cannot be read", async () => {
+    const { rig, run } = sessionWith({ a: {}, b: { "IKR:EMAIL": "b@example.com" } });
+    rig.account.intercept = async (action, resource, effect) => {
+      if (action === "iam:ListUserTags" && resource === "user/a")
+        throw new CallError("unknown", action, resource, "ThrottlingException", "slow down");
+      return effect();
+    };
+    expect(await run()).toEqual(["a failed read-failed", "b changed due"]);
+  });
+
   it("reads the ledger once for many users", async () => {
     const names = Array.from(
       { length: 10 },
