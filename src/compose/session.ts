@@ -10,7 +10,7 @@ import { InvalidInput } from "../core/invalid-input.ts";
 import { known, type Observation, type Reading } from "../core/observation.ts";
 import type { Owner } from "../core/owner.ts";
 import { type Contact, contactFor } from "../core/owner-ledger.ts";
-import { BadTag, optsIn, type OwnerRules } from "../core/owner-tags.ts";
+import { BadTag, optsIn, readOwnerTags } from "../core/owner-tags.ts";
 import type { UserReport } from "../core/result.ts";
 import { forEverybody, needsTags, settingsFor, type UserSettings } from "../core/rulebook.ts";
 import { type Duration, type Instant, later } from "../core/time.ts";
@@ -174,16 +174,15 @@ export class Session {
       : null;
     const tags = reading?.kind === "known" ? reading.value : null;
     const doubt = reading === null || reading.kind === "known" || reading.kind === "unread" ? null : reading;
+    const own = this.#rulesFor(user, tags, doubt);
+    return doubt === null ? this.#withOwner(own, user, readLedger) : own;
+  }
+
+  #rulesFor(user: User, tags: Tags | null, doubt: OwnSettings["doubt"]): OwnSettings {
+    const { rulebook } = this.#parts.settings;
+    const nobody = { owner: null, pending: null, contact: null };
     try {
-      const own = {
-        tags,
-        doubt,
-        settings: settingsFor(rulebook, user, tags),
-        owner: null,
-        pending: null,
-        contact: null,
-      };
-      return doubt === null ? await this.#withOwner(own, user, rulebook.owners, readLedger) : own;
+      return { tags, doubt, settings: settingsFor(rulebook, user, tags), ...nobody };
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
       const { message, hint } = error;
@@ -192,27 +191,24 @@ export class Session {
         tags,
         doubt: { kind: "unusable", message, hint, isTag: error instanceof BadTag },
         settings: settingsFor(forEverybody(rulebook), user, tags),
-        owner: null,
-        pending: null,
-        contact: null,
+        ...nobody,
       };
     }
   }
 
-  /** Finds out who gets the user's keys now, by its tags and by the ledger. Where that is not known, the user waits. */
-  async #withOwner(
-    own: OwnSettings,
-    { userName }: User,
-    rules: OwnerRules | undefined,
-    readLedger: ReadLedger,
-  ): Promise<OwnSettings> {
-    const { claim, exempt } = own.settings;
-    const { ledger = null } = this.#parts;
-    if (claim === null || rules === undefined || rules.allowedDomains === null || ledger === null || exempt !== null)
-      return own;
+  /**
+   * Finds out who gets the user's keys now, by its tags and by the ledger. Where that is not known, the user waits. The ledger is
+   * asked about blocked and exempt users, too: a change of the address that did not last must not hide behind a bad tag.
+   */
+  async #withOwner(own: OwnSettings, { userName }: User, readLedger: ReadLedger): Promise<OwnSettings> {
+    const { ledger = null, settings } = this.#parts;
+    const { owners: rules } = settings.rulebook;
+    if (rules === undefined || rules.allowedDomains === null || ledger === null) return own;
     const stored = await readLedger(userName);
     if (stored.kind === "unread") throw new Error("the ledger was not read");
-    if (stored.kind !== "known") return { ...own, doubt: stored };
+    const claim = readOwnerTags(own.tags ?? new Map(), rules.allowedDomains);
+    // Whoever has no owner need not wait for the ledger.
+    if (stored.kind !== "known") return claim.address === null ? own : { ...own, doubt: own.doubt ?? stored };
     try {
       const contact = contactFor(claim, stored.value, rules, this.clock.now());
       const change = contact?.entry.pending ?? null;
@@ -222,7 +218,8 @@ export class Session {
       return { ...own, contact, pending, owner: contact?.owner ?? null };
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
-      return { ...own, doubt: { kind: "failed", action: `reading ${ledger.label}`, message: error.message } };
+      const unread = { kind: "failed", action: `reading ${ledger.label}`, message: error.message } as const;
+      return { ...own, doubt: own.doubt ?? unread };
     }
   }
 
@@ -247,7 +244,7 @@ export class Session {
 
   /**
    * The users with what holds for each. Where only those with an owner are rotated, the others are left out, unless a person
-   * named them (`isNamed`). Throws {@link InvalidInput} where two users would share one target.
+   * named them (`isNamed`); one that had an owner stays in sight, so that the ledger hears of it. Throws {@link InvalidInput} where two users would share one target.
    */
   async #subjects(
     users: readonly User[],
@@ -265,12 +262,13 @@ export class Session {
       if (own === undefined) throw new Error("no settings for the user");
       const { policy, window, exempt, deliver, claim } = own.settings;
       this.#held.set(user.userName, own);
-      if (onlyOwned && own.tags !== null && !optsIn(own.tags)) return [];
+      const optedOut = onlyOwned && own.tags !== null && !optsIn(own.tags);
+      if (optedOut && own.contact === null) return [];
       const subject: Subject = {
         user,
         terms: {
           policy,
-          exempt,
+          exempt: exempt ?? (optedOut ? "no tag names its owner any more, and owners.only is set" : null),
           window,
           doubt: own.doubt,
           asked: settings.asked,

@@ -119,18 +119,19 @@ describe("a session", () => {
     const { ledger, run, opened } = sessionWith({
       a: { "IKR:EMAIL": "a@example.com" },
       b: { "IKR:EMAIL": "b@example.com" },
+      c: {},
     });
     ledger.texts.set("a", "garbage");
-    expect(await run()).toEqual(["a failed read-failed", "b changed due"]);
+    expect(await run()).toEqual(["a failed read-failed", "b changed due", "c changed due"]);
     expect(opened["a"]).toBeNull();
     ledger.fail = () => {
       throw new CallError("unknown", "ssm:GetParameter", "/keyturn/owners", "TimeoutError", "no answer in time");
     };
-    expect(await run()).toEqual(["a failed read-failed", "b failed read-failed"]);
+    expect(await run()).toEqual(["a failed read-failed", "b failed read-failed", "c waiting turn-in-progress"]);
     ledger.fail = () => {
       throw new CallError("denied", "ssm:GetParameter", "/keyturn/owners", "AccessDenied", "no");
     };
-    expect(await run()).toEqual(["a blocked read-denied", "b blocked read-denied"]);
+    expect(await run()).toEqual(["a blocked read-denied", "b blocked read-denied", "c waiting turn-in-progress"]);
   });
 
   it("keeps nobody but the user whose tags cannot be read", async () => {
@@ -161,6 +162,24 @@ describe("a session", () => {
     expect(calls.filter((call) => call.includes("user/b"))).toHaveLength(1);
     const named = sessionWith(users, { ...RULES, only: true }, { asked: true });
     expect(await named.run()).toEqual(["a changed asked", "b changed asked"]);
+  });
+
+  it("sees a change of address that does not last, behind a bad tag and without any tag", async () => {
+    for (const hide of [
+      (tags: Map<string, string>) => tags.set("IKR:EMAIL", "a@example.com").set("IKR:ROTATE_AFTER_DAYS", "soon"),
+      (tags: Map<string, string>) => tags.set("IKR:EMAIL", "nonsense"),
+      (tags: Map<string, string>) => tags.delete("IKR:EMAIL"),
+    ]) {
+      const { rig, run, ledger } = sessionWith({ a: { "IKR:EMAIL": "a@example.com" } }, { ...RULES, only: true });
+      const tags = rig.account.tags("a");
+      await run();
+      tags.set("IKR:EMAIL", "thief@example.com");
+      await run();
+      expect(ledger.texts.get("a")).toContain("thief");
+      hide(tags);
+      await run();
+      expect(ledger.texts.get("a")).toMatch(/"address":"a@example.com","pending":null/);
+    }
   });
 
   it("names other settings where tags may say something else", () => {
