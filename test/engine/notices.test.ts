@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Policy, presets } from "../../src/core/policy.ts";
 import { parseRecord } from "../../src/core/record.ts";
@@ -155,6 +156,43 @@ describe("an owner", () => {
     await pass(days(7));
     expect(parseRecord(rig.record("ci-bot"))).toMatchObject({ phase: "delivered", hold: "open" });
     expect(told()).toHaveLength(1);
+  });
+
+  it("is not warned of a moment that will not come: a person serves the old key again", async () => {
+    const { room, pass, told, destination } = office(deleting(days(5)));
+    const before = destination.current;
+    await room.run();
+    if (before !== null) destination.put(before);
+    await pass(days(7));
+    expect(told()).toHaveLength(1);
+  });
+
+  it("hears, whatever the schedule and however often mail fails, of each mark at most once and in time", async () => {
+    const draw = fc.record({
+      gaps: fc.array(fc.integer({ min: 1, max: 72 }), { minLength: 20, maxLength: 20 }),
+      failures: fc.infiniteStream(fc.boolean()),
+    });
+    await fc.assert(
+      fc.asyncProperty(draw, async ({ gaps, failures }) => {
+        const { rig, room } = office(deleting(days(20)));
+        room.before = ({ notice }) => {
+          if (failures.next().value === true) throw noAnswer();
+          if (notice.kind === "stops-working") expect(rig.clock.now()).toBeLessThan(notice.at);
+        };
+        for (const gap of [0, ...gaps]) {
+          rig.skip(hours(gap));
+          await room.run();
+        }
+        room.before = () => undefined;
+        await room.run();
+        const kinds = room.sent.map(({ notice }) => notice.kind);
+        expect(kinds.filter((kind) => kind === "created")).toHaveLength(1);
+        expect(kinds.filter((kind) => kind === "stops-working").length).toBeLessThanOrEqual(3);
+        const isGone = rig.account.keys("ci-bot").length === 1;
+        expect(kinds.filter((kind) => kind === "deleted")).toHaveLength(isGone ? 1 : 0);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   it("without a tag is not told, nor remembered", async () => {
