@@ -34,12 +34,12 @@ export { InvalidInput } from "./core/invalid-input.ts";
 export type { MailClient, MailSettings } from "./core/mail-settings.ts";
 export { planForMaxAge } from "./core/max-age.ts";
 export type { Fact, Observation, Past, Reading, Served } from "./core/observation.ts";
-export type { Owner } from "./core/owner.ts";
+export type { AddressedNotice, Notice, Owner } from "./core/owner.ts";
 export type { Statement } from "./core/permissions.ts";
 export { checkPolicy, preset, presets, type DeactivateRule, type DeleteRule, type Policy } from "./core/policy.ts";
 export { reasons, type ReasonCode } from "./core/reasons.ts";
 export { parseRecord, printRecord, type RotationRecord } from "./core/record.ts";
-export type { KeyReport, StepReport, UserOutcome, UserReport } from "./core/result.ts";
+export type { KeyReport, NoticeReport, StepReport, UserOutcome, UserReport } from "./core/result.ts";
 export { Secret } from "./core/secret.ts";
 export { formatDuration, formatInstant, parseDuration, type Duration, type Instant } from "./core/time.ts";
 export {
@@ -51,7 +51,10 @@ export {
   type Iam,
   type Journal,
   type Liveness,
+  type Notifier,
+  type OwnerLedger,
   type RecordStore,
+  type Sealer,
   type Step,
   type Verifier,
 } from "./ports.ts";

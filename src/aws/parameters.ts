@@ -1,13 +1,15 @@
 import {
   GetParameterHistoryCommand,
+  GetParametersByPathCommand,
+  type Parameter,
   type ParameterHistory,
   type PutParameterCommandInput,
   type SSMClient,
 } from "@aws-sdk/client-ssm";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Statement } from "../core/permissions.ts";
-import type { Target } from "../core/target.ts";
-import { callOrAbsent } from "./call.ts";
+import { decodeSegment, encodeSegment, type Target } from "../core/target.ts";
+import { call, callOrAbsent } from "./call.ts";
 
 /* What everything that keeps parameters in SSM Parameter Store has in common. */
 
@@ -29,6 +31,25 @@ export function parameterFolder({ name, text, kind }: Target, usual: string, roo
   if (folder.split("/").length - 1 > deepest)
     throw new InvalidInput(`${text}: ${folder} is too deep a folder`, `${deepest} levels at most`);
   return folder;
+}
+
+/** A user name as one level of a parameter's name. */
+export const asLevel = (userName: string): string => encodeSegment(userName, PARAMETER_ALPHABET);
+
+/** Undoes {@link asLevel}; null for a level that it does not print. */
+export const fromLevel = (level: string): string | null => decodeSegment(level, PARAMETER_ALPHABET);
+
+/** Every parameter below a folder, at any depth, page by page; SecureStrings stay encrypted. */
+export async function* parametersBelow(client: SSMClient, folder: string): AsyncGenerator<Parameter> {
+  for (let token: string | undefined; ;) {
+    const input = { Path: folder, Recursive: true, WithDecryption: false, NextToken: token };
+    const page = await call("ssm:GetParametersByPath", folder, (options) =>
+      client.send(new GetParametersByPathCommand(input), options),
+    );
+    yield* page.Parameters ?? [];
+    token = page.NextToken;
+    if (token === undefined || token === "") return;
+  }
 }
 
 /** What SecureStrings under this key ask of KMS; nothing where it is not known by its ARN. AWS's own key asks for nothing. */

@@ -85,7 +85,7 @@ async function checkAccount(
   const { users, problem } = await findUsers(iam, clock, selectors);
   const names = selectors === null || problem !== null ? null : users.map((user) => user.userName);
   const standIn = standInFor(caller, selectors?.path ?? "/");
-  const { parsedEscrow } = settings;
+  const { parsedEscrow, parsedLedger } = settings;
   const checked = await checkUp(
     {
       iam,
@@ -98,6 +98,7 @@ async function checkAccount(
           return { open: (user: User) => open(user, null), isStream: kind.isStream };
         }),
       ),
+      ledger: parsedLedger === null ? null : attempt(settings.ledger ?? "", () => parsedLedger.open(access, caller)),
       escrow: parsedEscrow === null ? null : attempt(settings.escrow ?? "", () => parsedEscrow.open(access, caller)),
       statements: (sampleFor) =>
         concreteStatements(settings, caller, access.region, pathsOf(selectors), users, standIn, sampleFor),

@@ -23,5 +23,6 @@ export function permissions(
     ...(settings.mail === null ? [] : mailPermissions(settings.mail, caller, region)),
     ...(settings.parsedSealer?.permissions(caller, region) ?? []),
     ...(settings.parsedEscrow?.permissions(caller, region) ?? []),
+    ...(settings.parsedLedger?.permissions(caller, region) ?? []),
   ];
 }

@@ -6,6 +6,7 @@ import type { Duration } from "../core/time.ts";
 import type { DestinationKind, ParsedDestination } from "../destinations/kind.ts";
 import type { EscrowKind, ParsedEscrow } from "../escrow/kind.ts";
 import type { ParsedSealer } from "../seal/kind.ts";
+import type { LedgerKind, ParsedLedger } from "../ledger/kind.ts";
 
 /** Every kind of destination. A new one is a file of its own and a line here. */
 const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>> = {
@@ -21,6 +22,12 @@ const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>>
 const escrowKinds: Readonly<Record<string, () => Promise<EscrowKind>>> = {
   file: async () => (await import("../escrow/file.ts")).file,
   ssm: async () => (await import("../escrow/ssm.ts")).ssm,
+};
+
+/** Every kind of ledger of owners. */
+const ledgerKinds: Readonly<Record<string, () => Promise<LedgerKind>>> = {
+  file: async () => (await import("../ledger/file.ts")).file,
+  ssm: async () => (await import("../ledger/ssm.ts")).ssm,
 };
 
 /** What `--deliver` and `--escrow` can begin with: `ssm:`, or `stdout`, which has no target. Loads every kind of destination. */
@@ -41,6 +48,8 @@ export interface Settings {
   readonly rulebook: Rulebook;
   /** A target as typed; null = none. */
   readonly escrow: string | null;
+  /** Where owners are remembered, a target as typed; null, or absent = nowhere. */
+  readonly ledger?: string | null;
   readonly settle: Duration;
   /** A person asked for a rotation now, whatever the age. */
   readonly asked: boolean;
@@ -60,6 +69,7 @@ export interface CheckedSettings extends Settings {
   readonly parsedEscrow: ParsedEscrow | null;
   /** What keys in mails are sealed with; null where they are not, or where nothing is mailed. */
   readonly parsedSealer: ParsedSealer | null;
+  readonly parsedLedger: ParsedLedger | null;
 }
 
 /** Parses the targets, and refuses what contradicts itself or could lose a secret. Throws {@link InvalidInput}. Sends nothing. */
@@ -84,6 +94,7 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
   const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
   const parsedSealer = settings.mail === null ? null : await checkMail(settings.mail);
   const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
+  const parsedLedger = await parseLedger(settings);
   for (const { deliver = [], origins } of settings.rulebook.layers) {
     const place = placeIn(origins);
     const duplicate = deliver.find((text, index) => deliver.indexOf(text) !== index);
@@ -97,7 +108,7 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
       );
     }
   }
-  return { ...settings, destinations, parsedEscrow, parsedSealer };
+  return { ...settings, destinations, parsedEscrow, parsedSealer, parsedLedger };
 }
 
 /** Loaded only where mails are sent. Throws {@link InvalidInput} for templates and an encryption that would not do. */
@@ -105,6 +116,22 @@ async function checkMail(mail: MailSettings): Promise<ParsedSealer | null> {
   const [{ templatesFor }, { parseSealer }] = await Promise.all([import("./mail.ts"), import("./sealing.ts")]);
   templatesFor(mail);
   return parseSealer(mail.encryption);
+}
+
+/** An address that nobody remembers could be changed by whoever may tag the user, and nobody would notice. */
+async function parseLedger({ ledger: given, escrow, rulebook: { owners } }: Settings): Promise<ParsedLedger | null> {
+  // What keeps secrets on their way can keep addresses as well.
+  const usual = escrow === null || escrow === "none" ? null : parseTarget(escrow).kind;
+  const ledger = given ?? (owners === undefined || owners.allowedDomains === null ? null : usual);
+  if (ledger === null) {
+    if (owners === undefined || owners.allowedDomains === null) return null;
+    throw new InvalidInput(
+      "mail may go to owners, but there is no ledger that remembers their addresses",
+      "owners: { ledger: ssm }, or file where all runs come from this host",
+    );
+  }
+  const target = parseTarget(ledger);
+  return (await find(ledgerKinds, target.kind, "ledger")).parse(target);
 }
 
 /** Where in the configuration the targets of a layer stand, to be put before a message; nothing for what was typed. */

@@ -15,6 +15,7 @@ import {
 } from "../core/mail-settings.ts";
 import type { Match } from "../core/match.ts";
 import { type DeactivateRule, type DeleteRule, presetNames } from "../core/policy.ts";
+import type { Bounds } from "../core/owner-tags.ts";
 import type { PolicyChange } from "../core/rulebook.ts";
 import { parseAccount, parsePath, parsePercent, parseWholeNumber } from "../core/scalars.ts";
 import { parseTarget } from "../core/target.ts";
@@ -354,6 +355,29 @@ function clientFrom(given: MailGiven, complain: (message: string, ...place: stri
   return null;
 }
 
+const bounds = (what: string) =>
+  z
+    .strictObject({
+      atLeast: duration(
+        `Tags may ask for this ${what}, and no less; the policy's own time where it is not given.`,
+      ).optional(),
+      atMost: duration(`Tags may ask for this ${what}, and no more.`).optional(),
+    })
+    .refine(({ atLeast, atMost }) => atLeast === undefined || atMost === undefined || atLeast <= atMost, {
+      message: "atLeast is more than atMost",
+    })
+    .transform(({ atLeast = null, atMost = null }): Bounds => ({ atLeast, atMost }))
+    .optional();
+
+const owners = z
+  .strictObject({
+    only: flag("Rotate only users that have the tag IKR:EMAIL, or keyturn:email."),
+    ledger: word("Where addresses and sent warnings are remembered: ssm, or file.").optional(),
+    rotateAfter: bounds("age of a key"),
+    deleteAfter: bounds("time"),
+  })
+  .meta({ description: "Heed the tags IKR:* and keyturn:* of users, and how far." });
+
 const perUser = {
   policy: policy.optional(),
   deliver: oneOrMore(target).optional(),
@@ -383,6 +407,7 @@ export const configSchema = z
         failOn: z.enum(["failed", "blocked"]).optional(),
       })
       .optional(),
+    owners: owners.optional(),
     defaults: z.strictObject(perUser).optional(),
     rules: z.array(z.strictObject({ match, ...perUser })).optional(),
     exempt: z

@@ -12,6 +12,7 @@ export const checkAreas = [
   "permissions",
   "destinations",
   "escrow",
+  "ledger",
   "tags",
   "audit",
 ] as const;

@@ -1,27 +1,19 @@
-import {
-  DeleteParameterCommand,
-  GetParameterCommand,
-  GetParametersByPathCommand,
-  PutParameterCommand,
-  SSMClient,
-} from "@aws-sdk/client-ssm";
+import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { call, callOrAbsent } from "../aws/call.ts";
 import { regionalConfig } from "../aws/clients.ts";
-import { kmsStatements, PARAMETER_ALPHABET as ALPHABET, parameterFolder } from "../aws/parameters.ts";
+import { asLevel, fromLevel, kmsStatements, parameterFolder, parametersBelow } from "../aws/parameters.ts";
 import { type AccessKeyId, isAccessKeyId } from "../core/access-key.ts";
 import { Secret } from "../core/secret.ts";
-import { checkOptions, decodeSegment, encodeSegment } from "../core/target.ts";
+import { checkOptions } from "../core/target.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import type { EscrowKind } from "./kind.ts";
-
-const PREFIX = "/keyturn/escrow";
 
 /** SecureStrings below `/keyturn/escrow/ACCOUNT/USER/`, one a key, written once and deleted when delivered. */
 export const ssm: EscrowKind = {
   kind: "ssm",
   parse: (target) => {
     checkOptions(target, ["kmsKeyId", "region"]);
-    const prefix = parameterFolder(target, PREFIX, 3); // account, user and key come below
+    const prefix = parameterFolder(target, "/keyturn/escrow", 3); // account, user and key come below
     const kmsKeyId = target.options.get("kmsKeyId") ?? null;
     const region = target.options.get("region") ?? null;
     return {
@@ -40,7 +32,7 @@ export const ssm: EscrowKind = {
       open: (access, caller) => {
         const client = new SSMClient(regionalConfig(access, region));
         const folder = `${prefix}/${caller.account}`;
-        const nameOf = (userName: string, id: AccessKeyId) => `${folder}/${encodeSegment(userName, ALPHABET)}/${id}`;
+        const nameOf = (userName: string, id: AccessKeyId) => `${folder}/${asLevel(userName)}/${id}`;
         const read = async (name: string): Promise<Secret | null> => {
           const answer = await callOrAbsent("ssm:GetParameter", name, (options) =>
             client.send(new GetParameterCommand({ Name: name, WithDecryption: true }), options),
@@ -52,29 +44,15 @@ export const ssm: EscrowKind = {
           check: async () => undefined,
 
           list: async (userName) => {
-            const path = userName === undefined ? folder : `${folder}/${encodeSegment(userName, ALPHABET)}`;
+            const path = userName === undefined ? folder : `${folder}/${asLevel(userName)}`;
             const entries: EscrowEntry[] = [];
-            for (let token: string | undefined; ;) {
-              const page = await call("ssm:GetParametersByPath", path, (options) =>
-                client.send(
-                  new GetParametersByPathCommand({
-                    Path: path,
-                    Recursive: true,
-                    WithDecryption: false,
-                    NextToken: token,
-                  }),
-                  options,
-                ),
-              );
-              for (const { Name = "" } of page.Parameters ?? []) {
-                const [user, id, ...more] = Name.slice(folder.length + 1).split("/");
-                const decoded = user === undefined ? null : decodeSegment(user, ALPHABET);
-                if (decoded !== null && id !== undefined && more.length === 0 && isAccessKeyId(id))
-                  entries.push({ userName: decoded, accessKeyId: id });
-              }
-              token = page.NextToken;
-              if (token === undefined || token === "") return entries;
+            for await (const { Name = "" } of parametersBelow(client, path)) {
+              const [user, id, ...more] = Name.slice(folder.length + 1).split("/");
+              const decoded = user === undefined ? null : fromLevel(user);
+              if (decoded !== null && id !== undefined && more.length === 0 && isAccessKeyId(id))
+                entries.push({ userName: decoded, accessKeyId: id });
             }
+            return entries;
           },
 
           put: async (userName, pair) => {

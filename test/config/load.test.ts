@@ -111,6 +111,19 @@ describe("keyturn.yaml", () => {
       "write days",
     ],
     [
+      "bounds that leave nothing",
+      "owners: { rotateAfter: { atLeast: 9d, atMost: 8d } }\n",
+      "f:1:24: owners.rotateAfter: atLeast is more than atMost",
+      null,
+    ],
+    [
+      "a domain that is an address",
+      "mail: { allowedDomains: [ci@example.com] }\n",
+      'f:1:26: mail.allowedDomains[0]: "ci@example.com" is not a mail domain',
+      "example.com",
+    ],
+    ["mail to nobody knows whom", "mail: {}\n", "f:1:7: mail.allowedDomains: this is missing", null],
+    [
       "a preset that does not exist",
       "defaults:\n  policy: saef\n",
       'f:2:11: defaults.policy: "saef" is none of safe',

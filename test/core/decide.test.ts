@@ -998,6 +998,15 @@ const rows: readonly Row[] = [
     user: { ageDays: 120, terms: { doubt: { kind: "unusable", message: "the policy of ci-bot: …", hint: null } } },
     expected: blocked("settings-contradict"),
   },
+  {
+    row: "before",
+    says: "is blocked by a tag of the user that cannot be heeded",
+    user: {
+      ageDays: 120,
+      terms: { doubt: { kind: "unusable", message: "tag IKR:EMAIL: …", hint: null, isTag: true } },
+    },
+    expected: blocked("tag-unusable"),
+  },
 ];
 
 /** A command with the short names of keys. */

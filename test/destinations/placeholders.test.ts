@@ -11,6 +11,7 @@ import { secretsmanager } from "../../src/destinations/secretsmanager.ts";
 import { ssm } from "../../src/destinations/ssm.ts";
 import { userNamed } from "./contract.ts";
 import { openHost } from "./host.ts";
+import type { Destination } from "../../src/ports.ts";
 
 const host = await openHost();
 
@@ -53,7 +54,7 @@ const paths = fc.oneof(
 );
 const users = fc.tuple(userNames, paths).map(([userName, path]) => userNamed(userName, path));
 
-const opened = new Map<string, ReturnType<ReturnType<DestinationKind["parse"]>["open"]>>();
+const opened = new Map<string, (user: User, owner: null) => Destination>();
 
 /** The name of the user's target in the store; null where the store says that it cannot hold it. */
 function nameFor(kind: DestinationKind, template: string, user: User): string | null {

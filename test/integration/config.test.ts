@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { IAMClient, TagUserCommand } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/cli.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
@@ -232,6 +233,44 @@ exempt: [{ tag: { keep: "*" }, reason: x }]
     expect(code).toBe(1);
     const shown = await go("config", "show", "odd", "--config", file);
     expect([shown.code, shown.err]).toEqual([2, expect.stringContaining("the policy of odd")]);
+  });
+
+  it("heeds the tags of owners as far as it says, and remembers addresses where tags cannot reach", async () => {
+    await moto.seed([
+      { name: "ci-bot", tags: { "IKR:EMAIL": "ci@example.com", "IKR:INSTRUCTION_x": "?" }, keys: OLD },
+      { name: "eager", tags: { "ikr:email": "ci@example.com", "IKR:ROTATE_AFTER_DAYS": "1" }, keys: OLD },
+      { name: "slow", tags: { "keyturn:email": "s@example.com", "IKR:ROTATE_AFTER_DAYS": "250" }, keys: OLD },
+      { name: "nobodys", keys: OLD },
+    ]);
+    const file = write(`
+defaults: { policy: expiring, deliver: "file:HOME/keys/{user}.json" }
+owners: { only: true, ledger: ssm, rotateAfter: { atMost: 300d } }
+mail: { allowedDomains: example.com, addressChangeDelay: 2h }
+`);
+    const { code, out } = await run(file, "--all-users");
+    expect([code, outcomes(out)]).toEqual([
+      1,
+      { "ci-bot": "changed due", eager: "blocked tag-unusable", slow: "settled young" },
+    ]);
+    expect(out).toContain("tag IKR:INSTRUCTION_x is ignored");
+
+    const tag = { UserName: "ci-bot", Tags: [{ Key: "IKR:EMAIL", Value: "thief@example.com" }] };
+    await new IAMClient({
+      endpoint: moto.url,
+      region: "eu-west-1",
+      credentials: { accessKeyId: "ASIATEST", secretAccessKey: "x" },
+    }).send(new TagUserCommand(tag));
+    await run(file, "--all-users");
+    const shown = (await go("config", "show", "ci-bot", "--config", file)).out;
+    expect(shown).toMatch(/owner +ci@example.com +tags of the user/);
+    expect(shown).toMatch(/owner.changesTo +thief@example.com, not before/);
+    expect((await go("config", "show", "slow", "--config", file)).out).toMatch(
+      /policy.rotateAfter +250d +tag IKR:ROTATE_AFTER_DAYS/,
+    );
+    const refused = await go("config", "show", "eager", "--config", file);
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining("allows no less than 85d")]);
+    const allowed = (await go("policy", "--config", file, "--all-users")).out;
+    expect(allowed).toContain(":parameter/keyturn/owners/123456789012/*");
   });
 
   it("is not passed over in silence where it is a link to nowhere, and names the audit of a user's story", async () => {
