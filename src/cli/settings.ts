@@ -130,7 +130,7 @@ export function runWideLines(
 /** What tags may say; nothing where they have no say. */
 function linesOfOwners(rules: OwnerRules | undefined, config: Config | null): readonly SettingLine[] {
   if (rules === undefined) return [{ name: "owners", value: "tags are not heeded", from: "default" }];
-  const { only, rotateAfter, deleteAfter, allowedDomains, addressChangeDelay, warnBefore } = rules;
+  const { only, rotateAfter, deleteAfter } = rules;
   const line = (name: string, value: string): SettingLine => ({
     name,
     value,
@@ -138,12 +138,9 @@ function linesOfOwners(rules: OwnerRules | undefined, config: Config | null): re
   });
   return [
     line("owners.only", only ? "true" : "false"),
-    line("owners.ledger", config?.ledger ?? "none"),
+    line("owners.ledger", config?.ledger ?? "as the escrow"),
     line("owners.rotateAfter", boundsWords(rotateAfter, "rotateAfter")),
     line("owners.deleteAfter", boundsWords(deleteAfter, "deleteAfter")),
-    line("mail.allowedDomains", allowedDomains === null ? "none" : allowedDomains.join(", ")),
-    line("mail.addressChangeDelay", formatDuration(addressChangeDelay)),
-    line("mail.warnBefore", warnBefore.length === 0 ? "never" : warnBefore.map(formatDuration).join(", ")),
   ];
 }
 

@@ -6,6 +6,7 @@ import { credentialsEnd, whoAmI } from "../aws/sts.ts";
 import type { User } from "../core/access-key.ts";
 import { about, type CheckFinding, judgeClock, judgeSigner } from "../core/checkup.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
+import type { Owner } from "../core/owner.ts";
 import { concrete, type Statement } from "../core/permissions.ts";
 import { fillTarget, parseTarget } from "../core/target.ts";
 import type { Instant } from "../core/time.ts";
@@ -86,6 +87,7 @@ async function checkAccount(
   const names = selectors === null || problem !== null ? null : users.map((user) => user.userName);
   const standIn = standInFor(caller, selectors?.path ?? "/");
   const { parsedEscrow, parsedLedger } = settings;
+  const nobody = settings.mail === null ? null : { address: settings.mail.from, instruction: "", recipient: null };
   const checked = await checkUp(
     {
       iam,
@@ -95,7 +97,8 @@ async function checkAccount(
       destinations: settings.destinations.map(({ text, kind, parsed }) =>
         attempt(text, () => {
           const open = parsed.open(host);
-          return { open: (user: User) => open(user, null), isStream: kind.isStream };
+          const owned = (user: User, owner: Owner | null) => open(user, user === standIn ? nobody : owner);
+          return { open: owned, isStream: kind.isStream };
         }),
       ),
       ledger: parsedLedger === null ? null : attempt(settings.ledger ?? "", () => parsedLedger.open(access, caller)),

@@ -60,7 +60,8 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
   const clock = new AwsClock();
   const access = await openAccess(settings.profile, settings.region, clock);
   const caller = await whoAmI(access);
-  const host: Host = { access, caller, clock, print, mail: await mailerFor(settings, access, caller) };
+  const mail = await mailerFor(settings, access, caller);
+  const host: Host = { access, caller, clock, print, mail };
   const iam = openIam(access);
   return {
     caller,
@@ -69,6 +70,8 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
     verifier: openVerifier(access),
     escrow: settings.parsedEscrow?.open(access, caller) ?? null,
     ledger: settings.parsedLedger?.open(access, caller) ?? null,
+    notifier: mail === null ? null : await notifierFor(mail),
+    sealer: mail?.sealer ?? null,
     clock,
     liveness: openRunnerLock(),
     destinations: settings.destinations.map(({ text, kind, parsed }) => ({
@@ -80,6 +83,10 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
     settings: { ...settings, region: access.region },
   };
 }
+
+/** Loaded only where mails are sent. */
+const notifierFor = async (mailer: Mailer): Promise<Notifier> =>
+  (await import("../notifiers/email.ts")).emailNotifier(mailer);
 
 /** What sends mails; null where the settings say nothing of them. Loaded only where they do. */
 export async function mailerFor(

@@ -94,7 +94,6 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
   const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
   const parsedSealer = settings.mail === null ? null : await checkMail(settings.mail);
   const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
-  const parsedLedger = await parseLedger(settings);
   for (const { deliver = [], origins } of settings.rulebook.layers) {
     const place = placeIn(origins);
     const duplicate = deliver.find((text, index) => deliver.indexOf(text) !== index);
@@ -108,6 +107,7 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
       );
     }
   }
+  const parsedLedger = await parseLedger(settings);
   return { ...settings, destinations, parsedEscrow, parsedSealer, parsedLedger };
 }
 

@@ -1,7 +1,7 @@
 import { planForMaxAge } from "./max-age.ts";
 import { BadTag, type Bounds, type OwnerClaim, type OwnerRules, type TaggedTime, USUAL_MOST } from "./owner-tags.ts";
 import { checkPolicy, type DeleteRule, type Policy } from "./policy.ts";
-import { type Duration, formatDuration } from "./time.ts";
+import { days, type Duration, formatDuration, milliseconds } from "./time.ts";
 
 /** What a user's tags change: the times of its policy, and where they come from. */
 interface Timed {
@@ -39,7 +39,7 @@ function heedRotateAfter(
   policy: Policy,
   asked: TaggedTime | null,
   isPromised: boolean,
-  { rotateAfter: bounds }: OwnerRules,
+  { rotateAfter: bounds, moreThan = false }: OwnerRules,
   origins: Map<string, string>,
   notes: string[],
 ): Policy {
@@ -52,7 +52,7 @@ function heedRotateAfter(
   const most = isPromised ? policy.rotateAfter : null;
   mustBeWithin(asked, policy.rotateAfter, bounds, USUAL_MOST.rotateAfter, "rotateAfter", most);
   origins.set("policy.rotateAfter", `tag ${asked.tag}`);
-  return { ...policy, rotateAfter: asked.span };
+  return { ...policy, rotateAfter: moreThan ? milliseconds(asked.span + days(1)) : asked.span };
 }
 
 function heedDeleteAfter(

@@ -17,6 +17,8 @@ export interface OwnerRules {
   readonly only: boolean;
   /** Not below the policy's own time, and not above 180 days, where nothing else is said. */
   readonly rotateAfter: Bounds;
+  /** A key is due when its age in whole days is *more* than what a tag says, as aws-iam-key-rotator has it; absent = from then on. */
+  readonly moreThan?: boolean;
   /** Not below the policy's own time, and not above 90 days, where nothing else is said. */
   readonly deleteAfter: Bounds;
   /** Domains that mail may go to: `example.com`, `*.example.com`, `*`. Null = addresses are read, and nobody is written to. */

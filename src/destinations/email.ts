@@ -46,6 +46,7 @@ function mailTo(mailer: Mailer, user: User, owner: Owner | null): Destination {
   return {
     // One person may own several users, each of whom has a mail of its own.
     label: `email:${owner.address} (${userName})`,
+    tellsOwner: true,
     check: async () => {
       await transport.check();
       await sealer?.check(user, owner);

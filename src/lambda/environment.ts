@@ -1,8 +1,9 @@
 import type { Settings } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import type { MailSettings } from "../core/mail-settings.ts";
+import { mailDefaults, type MailSettings } from "../core/mail-settings.ts";
 import type { Match } from "../core/match.ts";
+import type { Bounds } from "../core/owner-tags.ts";
 import { presets } from "../core/policy.ts";
 import { type Layer, type Rulebook, rulebookOf, targetsOf } from "../core/rulebook.ts";
 import { parseAccount, parseWholeNumber } from "../core/scalars.ts";
@@ -77,8 +78,8 @@ function tableName(text: string): string | null {
 /** Everything that one invocation goes by. */
 export interface LambdaSettings {
   readonly settings: Settings;
-  /** Whom it is about. */
-  readonly match: Match;
+  /** Whom it is about, as the configuration selects them; null = whoever has an owner. */
+  readonly match: Match | null;
   /** The accounts that it may be about; null = any. */
   readonly accounts: readonly string[] | null;
   readonly maxRotations: number;
@@ -99,15 +100,20 @@ export function settingsFrom(environment: Environment, config: Config | null): L
   const ignored = config === null ? [] : ignoredBy(environment, config);
   return {
     settings: {
-      rulebook: config === null ? rulebookOf(layerOf(environment)) : withTargets(config, environment),
+      rulebook: withOwners(
+        config === null ? rulebookOf(layerOf(environment)) : withTargets(config, environment),
+        config,
+        config?.mail ?? environment.mail,
+      ),
       escrow: config?.escrow ?? "ssm",
       settle: config?.settle ?? seconds(15),
       asked: false,
       profile: null,
       region: config?.region ?? null,
       mail: config?.mail ?? environment.mail,
+      ledger: config?.ledger ?? null,
     },
-    match: config?.select ?? { path: null, name: null, tag: new Map([[EMAIL_TAG, ["*"]]]) },
+    match: config?.select ?? null,
     accounts: accountsOf(environment, config),
     maxRotations: config?.maxRotations ?? MAX_ROTATIONS,
     refuseAbovePercent: config?.refuseAbove ?? null,
@@ -138,6 +144,28 @@ function withTargets({ rulebook }: Config, { mail }: Environment): Rulebook {
   const layer: Layer = { match: null, policy: {}, ...byMail, origins: new Map([["deliver", "MAIL_FROM"]]) };
   return { ...rulebook, layers: [...rulebook.layers, layer] };
 }
+
+/**
+ * Where no configuration selects users or speaks of owners, it is about users whose tags name an owner, and the tags may say what they
+ * always might: any time from a day to a year. A configuration can narrow that.
+ */
+function withOwners(rulebook: Rulebook, config: Config | null, mail: MailSettings | null): Rulebook {
+  if (rulebook.owners !== undefined && config?.select !== null) return rulebook;
+  const { addressChangeDelay, warnBefore, allowedDomains } = { ...mailDefaults, allowedDomains: null, ...mail };
+  const usual = {
+    rotateAfter: WITHIN_A_YEAR,
+    deleteAfter: WITHIN_A_YEAR,
+    allowedDomains,
+    addressChangeDelay,
+    warnBefore,
+  };
+  return {
+    ...rulebook,
+    owners: { ...usual, ...rulebook.owners, only: (config?.select ?? null) === null, moreThan: true },
+  };
+}
+
+const WITHIN_A_YEAR: Bounds = { atLeast: days(1), atMost: days(365) };
 
 function accountsOf({ account }: Environment, config: Config | null): readonly string[] | null {
   const named = config?.accounts ?? null;

@@ -141,7 +141,7 @@ describe("what keyturn makes of it", () => {
   const FLAGS = ["--account", "111122223333", "--region", "eu-west-1"];
   async function run(config: string, ...words: readonly string[]) {
     const cwd = temporaryFolder();
-    writeFileSync(join(cwd, "mails.yaml"), config);
+    writeFileSync(join(cwd, "mails.yaml"), `${config}owners: { ledger: ssm }\n`);
     return keyturnHere([...words, "--config", "mails.yaml"], { cwd });
   }
   async function statements(config: string) {

@@ -45,7 +45,12 @@ describe("the environment of a function", () => {
     // Its rule is: whole days > 85.
     expect(own.policy).toEqual({ ...presets.expiring, rotateAfter: days(86) });
     expect(own.deliver).toEqual(["email"]);
-    expect(chosen.match.tag).toEqual(new Map([["IKR:EMAIL", ["*"]]]));
+    expect(chosen.match).toBeNull();
+    expect(chosen.settings.rulebook.owners).toMatchObject({
+      only: true,
+      moreThan: true,
+      allowedDomains: ["example.com"],
+    });
     expect(chosen.settings).toMatchObject({ escrow: "ssm", asked: false, profile: null });
   });
 
@@ -133,9 +138,9 @@ describe("the environment of a function", () => {
     expect(complaintOf({})).toContain("MAIL_FROM: it is missing");
     expect(complaintOf({ ...MAIL, MAIL_ALLOWED_DOMAINS: "*" })).toBe("none");
     expect(complaintOf({ ...MAIL, MAIL_ALLOWED_DOMAINS: "*.*.com" })).toContain("is not a domain");
-    expect(complaintOf({ ...MAIL, MAIL_FROM: "a@b.com\nBcc: x@y.com" })).toContain("is not a mail address");
+    expect(complaintOf({ ...MAIL, MAIL_FROM: "a@b.com\nBcc: x@y.com" })).toContain("is not one mail address");
     expect(complaintOf({ ...MAIL, MAIL_CLIENT: "mailgun", MAILGUN_API_URL: "http://api.mailgun.net" })).toContain(
-      "MAILGUN_API_URL: it does not begin with https://",
+      'MAILGUN_API_URL: "http://api.mailgun.net" is not https',
     );
     // A password in the address would stand in the message.
     expect(complaintOf({ ...MAIL, MAIL_CLIENT: "mailgun", MAILGUN_API_URL: "https://a:hunter2@x.net" })).not.toContain(
