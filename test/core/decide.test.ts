@@ -1611,11 +1611,20 @@ const policies: readonly Gated[] = [
   {
     says: "inactive keys: deletes one that shows no sign of life for the time of the policy",
     user: {
-      keys: [old({ status: "Inactive", usedDaysAgo: 30 }), fresh({ ageDays: 10 })],
+      keys: [old({ status: "Inactive", usedDaysAgo: 30.2 }), fresh({ ageDays: 10 })],
       destinations: [serves("NEW")],
       policy: { inactiveKeys: { deleteAfter: days(30) } },
     },
     expected: deletes("inactive-expired", "OLD"),
+  },
+  {
+    says: "inactive keys: counts in how late IAM shows a use",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 30.1 }), fresh({ ageDays: 10 })],
+      destinations: [serves("NEW")],
+      policy: { inactiveKeys: { deleteAfter: days(30) } },
+    },
+    expected: settled("inactive-not-ours"),
   },
   {
     says: "inactive keys: keeps one that was used later than that",
@@ -1647,7 +1656,7 @@ const policies: readonly Gated[] = [
   {
     says: "inactive keys: makes room for a due successor by deleting one whose time is over",
     user: {
-      keys: [old({ status: "Inactive", usedDaysAgo: 30 }), fresh({ ageDays: 95 })],
+      keys: [old({ status: "Inactive", usedDaysAgo: 30.2 }), fresh({ ageDays: 95 })],
       destinations: [serves("NEW")],
       policy: { inactiveKeys: { deleteAfter: days(30) } },
     },
