@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { explore, type Findings, replay } from "./explore.ts";
 import { layouts, setupNamed, setups } from "./setups.ts";
-import type { Sabotage } from "./runner.ts";
+import type { Sabotage } from "./calls.ts";
 
 /** `npm run proof` has time for every interleaving of two runs; the tests, for those under one policy and where a person acts. */
 const SELECTED: readonly (readonly [string, RegExp | null])[] =
@@ -16,7 +16,7 @@ const SELECTED: readonly (readonly [string, RegExp | null])[] =
         ["safe/write-only", /^(start|do:)/],
       ];
 
-const bounds = { disturbances: 1, depth: 40, deadline: null, only: null };
+const bounds = { disturbances: 1, depth: 40, deadline: null, states: null, surely: 0, only: null };
 
 /** Nothing is violated, everything was seen. Where not: the story, call by call. */
 async function expectSound(name: string, findings: Findings): Promise<void> {
@@ -37,7 +37,7 @@ describe("every story with one disturbance (a crash, a lost or late answer, a se
   ])("with %s", async (name, only) => {
     const findings = await explore(setupNamed(name), { ...bounds, only });
     await expectSound(name, findings);
-    expect(findings.schedules).toBeGreaterThan(100);
+    expect(findings.choices).toBeGreaterThan(100);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { AccessKeyId } from "../../src/core/access-key.ts";
-import { CREATE_WINDOW, LAST_USE_LAG } from "../../src/core/facts.ts";
+import { CREATE_WINDOW, LAST_USE_LAG, TURN } from "../../src/core/facts.ts";
 import type { Policy } from "../../src/core/policy.ts";
 import { parseRecord } from "../../src/core/record.ts";
 import { hours } from "../../src/core/time.ts";
@@ -58,6 +58,7 @@ export class Monitor {
     if (state.stores.some((store) => store.kind !== "write-only" && store.serves === key.id))
       return fail("a destination serves it");
     if (key.status === "Inactive") return deletes ? this.#beforeDeletingInactive(state, key, fail) : undefined;
+    if (key.live) this.beforeTouching(state);
     // The retreat: what its own runner made and nobody got goes, whatever else stands.
     if (key.runner === by.name && !key.live && key.consumedAt === null) return undefined;
     if (!state.keys.some((other) => other !== key && other.status === "Active"))
@@ -95,20 +96,31 @@ export class Monitor {
       return;
     }
     const rule = policy.inactiveKeys;
-    if (rule !== "report" && state.now >= Math.max(key.createdAt, key.use?.at ?? 0) + rule.deleteAfter) return;
+    if (rule !== "report" && state.now >= Math.max(key.createdAt, key.uses.at(-1)?.at ?? 0) + rule.deleteAfter) return;
     const record = parseRecord(state.record);
     if (record.phase === "retiring" && record.old.includes(key.id)) this.#excuse("off-while-retiring");
     else fail("a person made it Inactive");
   }
 
+  /** Consumers notice what happens here: it waits for the window, which may shut in the course of a turn. */
+  beforeTouching(state: State): void {
+    const { window } = this.#setup;
+    if (window === null) return;
+    const minute = Math.floor(state.now / 60_000) % 1_440;
+    if (minute < window.from * 60 || minute >= window.to * 60 + TURN / 60_000)
+      throw new Violation(
+        `touches consumers at ${new Date(state.now).toISOString().slice(11, 16)}, outside the window`,
+      );
+  }
+
   /** Invariant 3: what is served has signed in. And it works, unless a person saw to it that it does not. */
-  beforeServing(state: State, by: Knowledge, id: AccessKeyId): void {
+  beforeServing(state: State, id: AccessKeyId): void {
     const key = find(state, id);
     if (key !== undefined && !key.proved) throw new Violation(`serves ${id}, which never signed in`);
     if (key?.status === "Active") return;
     const hand = key === undefined ? state.gone[id] : key.inactiveBy;
     if (hand === "person") this.#excuse("act-between");
-    else throw new Violation(`${by.name} serves ${id}, which ${hand ?? "nobody"} took out of use`);
+    else throw new Violation(`serves ${id}, which ${hand ?? "nobody"} took out of use`);
   }
 
   /** Invariant 2, whatever just happened: a consumer that reads now is not refused, unless by a person's doing. */

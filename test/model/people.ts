@@ -81,6 +81,9 @@ export function consume(state: State, id: AccessKeyId): boolean {
 
 /** IAM writes a use down where the last one that it wrote is a quarter of an hour old. */
 export function sign(state: State, key: ModelKey, service: string): void {
-  if (key.use !== null && state.now - key.use.at < 900_000) return;
-  key.use = { at: Math.floor(state.now / 1000) * 1000, service };
+  const last = key.uses.at(-1);
+  if (last !== undefined && state.now - last.at < 900_000) return;
+  const shown = key.uses.findLastIndex(({ at }) => at <= state.now - state.useLag);
+  const kept = state.useLag === 0 ? [] : key.uses.slice(Math.max(0, shown));
+  key.uses = [...kept, { at: Math.floor(state.now / 1000) * 1000, service }];
 }

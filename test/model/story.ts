@@ -1,0 +1,22 @@
+import type { Choice } from "./episode.ts";
+
+/** What happened so far, choice by choice: stories share their beginnings. `/` ends a run, `/soon` ends one that is followed at once. */
+export type Story = { readonly before: Story; readonly choice: Choice } | null;
+
+export const plus = (before: Story, choice: Choice): Story => ({ before, choice });
+
+/** A story in few words: `12*a` = twelve times `a`; runs are divided by slashes. */
+export function tell(story: Story): string {
+  const choices: Choice[] = [];
+  for (let at = story; at !== null; at = at.before) choices.push(at.choice);
+  choices.reverse();
+  const words: string[] = [];
+  for (let index = 0; index < choices.length;) {
+    const choice = choices[index] ?? "";
+    let count = 1;
+    while (choice !== "/" && choices[index + count] === choice) count += 1;
+    words.push(choice === "/soon" ? "soon /" : count > 1 ? `${count}*${choice}` : choice);
+    index += count;
+  }
+  return words.join(" ");
+}
