@@ -1240,6 +1240,16 @@ const gates: readonly Gated[] = [
     expected: { standing: "blocked", code: "predecessor-in-use" },
   },
   {
+    says: "delivered: leaves a key alone that a person made Active again within the hour, until IAM would show who uses it",
+    user: {
+      keys: [old({ usedDaysAgo: 1 }), fresh({ ageDays: 0.11 })],
+      record: delivered("NEW", ["OLD"], { at: daysAgo(0.1) }),
+      destinations: [serves("NEW", { writtenDaysAgo: 0.11 })],
+      policy: { deactivate: { when: "delivered" } },
+    },
+    expected: waits("predecessor-in-use", later(daysAgo(0.1), hours(4))),
+  },
+  {
     says: "delivered: goes on after a week, for who looks again only when refused uses it until then",
     user: {
       keys: [old({ usedDaysAgo: 0 }), fresh({ ageDays: 30 })],
