@@ -57,8 +57,6 @@ export type Sabotage =
   | "no-verification"
   /** Counts its own check as somebody's use. */
   | "own-use-counts"
-  /** Believes that IAM shows every use at once. */
-  | "no-lag"
   /** Believes that consumers may be touched at any time. */
   | "no-window"
   /** Believes that there is another Active key. */
@@ -152,7 +150,9 @@ export class Calls {
       // It was in the air for longer than IAM takes to settle: what another run did meanwhile is overwritten.
       if (phase === "creating" && state.now - by.readAt >= SETTLE) disturb(state, "late-intent");
       writeRecord(state, value);
-      if (phase === "delivered") state.rotations = Math.min(3, state.rotations + 1);
+      if (phase !== "delivered") return;
+      state.rotations = Math.min(3, state.rotations + 1);
+      state.deliveredAt = state.now;
     });
   }
 

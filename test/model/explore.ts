@@ -1,12 +1,24 @@
+import type { Policy } from "../../src/core/policy.ts";
 import type { UserReport } from "../../src/core/result.ts";
 import { Calls, type Sabotage } from "./calls.ts";
 import { Digests, digest } from "./digests.ts";
 import { isGoal, unexplainedEnd } from "./ends.ts";
 import { calledBy, type Choice, Episodes, isFree, isOver, type Moment, reportOf, traceOf } from "./episode.ts";
-import { Monitor, Violation } from "./monitor.ts";
+import { Monitor, usableUntil, Violation } from "./monitor.ts";
 import { consume } from "./people.ts";
 import { Memories } from "./runner.ts";
-import { beginning, clone, fingerprint, rested, retold, type Setup, type State, worldOf } from "./state.ts";
+import {
+  beginning,
+  clone,
+  disturb,
+  fingerprint,
+  type ModelKey,
+  rested,
+  retold,
+  type Setup,
+  type State,
+  worldOf,
+} from "./state.ts";
 import { plus, type Story, tell } from "./story.ts";
 
 // The engine throws and catches within itself, millions of times here: nobody reads where.
@@ -25,8 +37,8 @@ export interface Bounds {
   readonly disturbances: number;
   /** How many runs one story has. */
   readonly depth: number;
-  /** Stops looking, in milliseconds since the epoch; null = never. */
-  readonly deadline: number | null;
+  /** Stops looking after so many seconds of one core; null = never. Not of a clock: a busy machine must not see less. */
+  readonly cpuSeconds: number | null;
   /** Stops looking after so many different states; null = never. */
   readonly states: number | null;
   /** Stories with so many disturbances are told to their end whatever the two limits say. */
@@ -187,9 +199,11 @@ class Search {
   }
 
   get #isOver(): boolean {
-    const { deadline, states, surely } = this.#bounds;
+    const { cpuSeconds, states, surely } = this.#bounds;
     if (this.#spent <= surely) return false;
-    const isOver = (deadline !== null && Date.now() > deadline) || (states !== null && this.#moments.size >= states);
+    const isOver =
+      (cpuSeconds !== null && cpuSince(this.#began) > cpuSeconds * 1000) ||
+      (states !== null && this.#moments.size >= states);
     this.#cut ||= isOver;
     return isOver;
   }
@@ -295,7 +309,7 @@ class Search {
     const next = restAfter(end, gap);
     const isSame = gap > NEXT && this.#looksLike(state, next.state) && this.#looksLike(rest.state, next.state);
     note(this.#add({ ...next, idle: isSame ? Math.min(3, rest.idle + 1) : 0 }, this.#jobs));
-    this.#runSoon(end, gap);
+    this.#disturbGap(end, gap);
   }
 
   /** From the end of a disturbed run to the begin of the next. */
@@ -303,13 +317,19 @@ class Search {
     if (isGoal(this.#setup, end.state)) return this.#countEnd("goal");
     const gap = gapAfter(end, 0);
     this.#add(restAfter(end, gap), this.#jobs);
-    this.#runSoon(end, gap);
+    this.#disturbGap(end, gap);
   }
 
-  #runSoon(end: End, gap: number): void {
+  /** What may come between two runs: the next one at once, or a consumer that uses an old key as late as it may. */
+  #disturbGap(end: End, gap: number): void {
     const { disturbances, only } = this.#bounds;
-    if (this.#spent < disturbances && gap > SOON && (only?.test("soon") ?? true))
-      this.#add({ ...restAfter(end, SOON), story: plus(end.story, "/soon") }, this.#later);
+    if (this.#spent >= disturbances) return;
+    const gaps = [...(gap > SOON ? ["soon"] : []), ...usable(this.#setup.policy, end.state, gap)];
+    for (const word of gaps.filter((each) => only?.test(each) ?? true))
+      this.#add(
+        { ...disturbedRest(this.#setup.policy, end, gap, word), story: plus(end.story, `/${word}`) },
+        this.#later,
+      );
   }
 
   #countEnd(end: string): void {
@@ -368,6 +388,34 @@ function cpuSince(began: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
+/** `used:0`: the first key is used, by somebody who was served it before. */
+const usable = (policy: Policy, state: State, gap: number): readonly string[] =>
+  state.keys.flatMap((key, index) =>
+    key.status === "Active" && latestUse(policy, state, gap, key) !== null ? [`used:${index}`] : [],
+  );
+
+/** The last second of a gap in which a consumer may still use a key that it is not served any more; null where it may not. */
+function latestUse(policy: Policy, state: State, gap: number, key: ModelKey): number | null {
+  const until = usableUntil(state, policy, key) ?? 0;
+  const at = Math.min(until, state.now + gap) - 1_000;
+  return at > state.now && !state.stores.some(({ serves }) => serves === key.id) ? at : null;
+}
+
+function disturbedRest(policy: Policy, end: End, gap: number, word: string): Rest {
+  if (word === "soon") return restAfter(end, SOON);
+  const rest = restAfter(end, gap);
+  const [, index = ""] = word.split(":");
+  const key = end.state.keys[Number(index)];
+  const at = key === undefined ? null : latestUse(policy, end.state, gap, key);
+  if (key === undefined || at === null) throw new Error(`nobody may do ${word}`);
+  const { now } = rest.state;
+  rest.state.now = at;
+  consume(rest.state, key.id);
+  rest.state.now = now;
+  disturb(rest.state, "used");
+  return rest;
+}
+
 class StoryFailed extends Error {
   readonly story: Story;
 
@@ -400,7 +448,8 @@ export async function replay(
   const episodes = new Episodes(setup, monitor, memories);
   let [rest, gap] = [rested(beginning(setup)), 0];
   for (const told of story.split(" / ")) {
-    const words = told.split(" ").filter((word) => !["soon", "/"].includes(word));
+    const between = /(?:^| )(soon|used:\d+)$/.exec(told)?.[1] ?? null;
+    const words = told.split(" ").filter((word) => word !== "/" && word !== between);
     const schedule = words.flatMap((word) => {
       const [count, choice] = word.includes("*") ? word.split("*") : ["1", word];
       return Array.from({ length: Number(count) }, () => choice ?? "");
@@ -424,8 +473,10 @@ export async function replay(
     lines.push(`  => ${report === null ? "no report" : `${report.outcome} ${report.code}: ${report.sentence}`}`);
     const disturbed = schedule.some((choice) => !isFree(choice));
     const end = { state: moment.state, report, story: null, runs: 0 };
-    gap = told.endsWith(" soon") ? SOON : gapAfter(end, disturbed ? 0 : gap);
-    rest = rested(restAfter(end, gap).state);
+    gap = gapAfter(end, disturbed ? 0 : gap);
+    const next = between === null ? restAfter(end, gap) : disturbedRest(setup.policy, end, gap, between);
+    gap = next.gap;
+    rest = rested(next.state);
   }
   return lines;
 }

@@ -7,7 +7,7 @@ import { setupNamed, setups } from "./setups.ts";
 import type { Setup } from "./state.ts";
 
 /*
- * npm run model -- [--setup REGEX] [--disturbances N] [--minutes N in all] [--states N for each setup] [--surely N]
+ * npm run model -- [--setup REGEX] [--disturbances N] [--minutes N of one core, in all] [--states N for each setup] [--surely N]
  *                  [--depth RUNS] [--only REGEX of disturbances] [--jobs PROCESSES]
  * npm run model -- --setup NAME --replay 'STORY'
  */
@@ -16,7 +16,7 @@ const { values } = parseArgs({
   options: {
     setup: { type: "string", default: "" },
     disturbances: { type: "string", default: "2" },
-    minutes: { type: "string", default: "20" },
+    minutes: { type: "string", default: "25" },
     states: { type: "string", default: "Infinity" },
     depth: { type: "string", default: "60" },
     surely: { type: "string", default: "1" },
@@ -40,6 +40,7 @@ interface Task {
 
 /** Explores what it is asked to, one setup after another, for as long as the process that asks lives. */
 function serve(send: (found: Findings) => void): void {
+  process.on("disconnect", () => process.exit());
   process.on("message", ({ setup, bounds }: Task) => {
     void explore(setupNamed(setup), bounds).then(send);
   });
@@ -55,24 +56,27 @@ const ask = (worker: ChildProcess, task: Task): Promise<Findings> =>
     worker.send(task);
   });
 
-/** All setups, side by side; each has its share of the time that is left. */
+/** All setups, side by side; each has its share of the processor's time that is left. */
 async function exploreAll(wanted: readonly Setup[], onFound: (found: Findings) => void): Promise<void> {
   const jobs = Math.max(1, numberOf("jobs"));
-  const end = Date.now() + numberOf("minutes") * 60_000;
   const left = [...wanted];
+  let cpuSeconds = numberOf("minutes") * 60;
   const work = async (): Promise<void> => {
     const worker = fork("scripts/run-ts.mjs", ["test/model/main.ts"], { serialization: "advanced" });
     for (let setup = left.shift(); setup !== undefined; setup = left.shift()) {
-      const share = ((end - Date.now()) * jobs) / (left.length + jobs);
+      const share = cpuSeconds / (left.length + 1);
+      cpuSeconds -= share;
       const bounds: Bounds = {
         disturbances: numberOf("disturbances"),
         depth: numberOf("depth"),
-        deadline: Date.now() + share,
+        cpuSeconds: share,
         states: numberOf("states"),
         surely: numberOf("surely"),
         only: values.only === "" ? null : new RegExp(values.only),
       };
-      onFound(await ask(worker, { setup: setup.name, bounds }));
+      const found = await ask(worker, { setup: setup.name, bounds });
+      cpuSeconds += share - found.cpuMilliseconds / 1000;
+      onFound(found);
     }
     worker.disconnect();
   };

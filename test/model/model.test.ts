@@ -16,7 +16,7 @@ const SELECTED: readonly (readonly [string, RegExp | null])[] =
         ["safe/write-only", /^(start|do:)/],
       ];
 
-const bounds = { disturbances: 1, depth: 40, deadline: null, states: null, surely: 0, only: null };
+const bounds = { disturbances: 1, depth: 40, cpuSeconds: null, states: null, surely: 0, only: null };
 
 /** Nothing is violated, everything was seen. Where not: the story, call by call. */
 async function expectSound(name: string, findings: Findings): Promise<void> {

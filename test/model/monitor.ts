@@ -2,7 +2,7 @@ import type { AccessKeyId } from "../../src/core/access-key.ts";
 import { CREATE_WINDOW, LAST_USE_LAG, TURN } from "../../src/core/facts.ts";
 import type { Policy } from "../../src/core/policy.ts";
 import { parseRecord } from "../../src/core/record.ts";
-import { hours } from "../../src/core/time.ts";
+import { days, hours, minutes } from "../../src/core/time.ts";
 import { find, type ModelKey, type Setup, type State } from "./state.ts";
 
 /*
@@ -34,6 +34,9 @@ export const openCases = {
 
 /** In which a key counts as made by an intent, with what dates in whole seconds leave open. */
 const WINDOW = CREATE_WINDOW + 5_000;
+
+/** How long a key that a person made Active again is left to whoever uses it. */
+const GIVEN_BACK = days(7);
 
 export class Monitor {
   readonly #setup: Setup;
@@ -92,7 +95,8 @@ export class Monitor {
     const { policy } = this.#setup;
     const after = policy.delete.when === "after" ? policy.delete.after : 0;
     if (key.inactiveBy === "run") {
-      if (state.now < key.inactiveAt + after) fail("it was not Inactive for as long as the policy keeps it");
+      // Counted from the record, which the same turn writes before it makes the key Inactive.
+      if (state.now < key.inactiveAt - TURN + after) fail("it was not Inactive for as long as the policy keeps it");
       return;
     }
     const rule = policy.inactiveKeys;
@@ -135,33 +139,59 @@ export class Monitor {
   }
 }
 
-/** Whether a consumer that keeps to what the policy asks of it may still use a key that it was served before. */
-export function mayStillBeUsed(state: State, policy: Policy, key: ModelKey): boolean {
-  const until = state.servedUntil[key.id];
-  const promise = promised(policy);
-  if (until === undefined || promise === null) return false;
-  return state.now < (promise.taken ? Math.max(until, key.consumedAt ?? 0) : until) + promise.afterServed;
+/**
+ * Until when a consumer that keeps to what the policy asks of it may go on with a key that it was served before, or that a person
+ * gave back to it. Null where none may.
+ */
+export function usableUntil({ servedUntil, useLag }: State, policy: Policy, key: ModelKey): number | null {
+  const until = servedUntil[key.id];
+  const promise = promised(policy, useLag);
+  if (promise === null) return key.onAt === null ? null : key.onAt + GIVEN_BACK;
+  if (until === undefined) return null;
+  return (promise.taken ? Math.max(until, key.consumedAt ?? 0) : until) + promise.afterServed;
 }
 
 /** Whoever read the old key last may still hold it for as long as the policy asks of consumers. Null where nobody can. */
 function tooEarly(state: State, policy: Policy, key: ModelKey, successor: ModelKey): string | null {
   const servedUntil = state.servedUntil[key.id] ?? 0;
-  const usedUntil = key.consumedAt ?? 0;
-  const promise = promised(policy);
-  if (promise === null) return null;
+  const promise = promised(policy, state.useLag);
+  if (promise === null) return takenAgain(state, key);
   if (state.now < servedUntil + promise.afterServed) return "a consumer that just read it may still hold it";
+  // Where time alone opens the gate, a use that IAM does not show yet was within that time: its consumer has read again since.
+  const usedUntil = promise.taken || isShown(state, key) ? (key.consumedAt ?? 0) : 0;
   if (state.now < usedUntil + promise.afterUsed) return "a consumer still uses it";
   if (promise.taken && successor.consumedAt === null) return `nobody uses ${successor.id} yet`;
   return null;
 }
 
+const isShown = ({ now, useLag }: State, { consumedAt }: ModelKey): boolean =>
+  consumedAt !== null && consumedAt + useLag <= now;
+
+/**
+ * A key that a person made Active again is left alone for as long as nobody can know whether it is in use; and for a week where
+ * it is, since the record was written anew.
+ */
+function takenAgain(state: State, key: ModelKey): string | null {
+  const { now, useLag, deliveredAt } = state;
+  const { onAt, consumedAt } = key;
+  if (onAt === null || now >= onAt + GIVEN_BACK) return null;
+  if (now < onAt + useLag) return "a person made it Active again, and nobody can tell yet whether it is in use";
+  const couldBeSeen = isShown({ ...state, now: now - TURN }, key);
+  return consumedAt !== null && consumedAt > Math.max(onAt, deliveredAt) && couldBeSeen
+    ? "a person made it Active again, and it is in use"
+    : null;
+}
+
 /** How long consumers may go on with what they read, by policy. Null = no longer than until they are refused. */
-function promised({ deactivate, delete: remove }: Policy) {
+function promised({ deactivate, delete: remove }: Policy, useLag: number) {
   switch (deactivate.when) {
     case "idle":
       return { afterServed: deactivate.for, afterUsed: deactivate.for, taken: true };
-    case "superseded":
-      return { afterServed: LAST_USE_LAG, afterUsed: LAST_USE_LAG, taken: true };
+    case "superseded": {
+      // What is left of the quiet time after the quarter of an hour in which IAM writes down one use only, and after its lag.
+      const quiet = Math.max(0, LAST_USE_LAG - minutes(15) - useLag);
+      return { afterServed: quiet, afterUsed: quiet, taken: true };
+    }
     case "after":
       return { afterServed: deactivate.after, afterUsed: 0, taken: false };
     case "delivered":

@@ -27,6 +27,8 @@ export interface ModelKey {
   live: boolean;
   inactiveBy: Hand | null;
   inactiveAt: number;
+  /** When a person made it Active again; null = never. */
+  onAt: number | null;
 }
 
 export type StoreKind = "readable" | "staged" | "forgetful" | "write-only";
@@ -62,6 +64,8 @@ export interface State {
   /** Counts what persons do; which of it was the last on keys. */
   tick: number;
   personKeys: number;
+  /** When a delivery was recorded last; 0 = never. */
+  deliveredAt: number;
   /** How often a delivery was recorded; three stands for more. */
   rotations: number;
   /** What disturbed the story so far, in a word each. */
@@ -125,6 +129,7 @@ export function beginning({ stores, policy, useLag }: Setup): State {
     made: 1,
     tick: 0,
     personKeys: 0,
+    deliveredAt: 0,
     rotations: 0,
     disturbed: [],
   };
@@ -142,6 +147,7 @@ export const newKey = (id: AccessKeyId, at: number, maker: Hand, runner: string 
   live: false,
   inactiveBy: null,
   inactiveAt: 0,
+  onAt: null,
 });
 
 export const clone = (state: State): State => ({
@@ -235,6 +241,7 @@ export function retold(state: State, keepsTime: boolean): State {
       uses: key.uses.map(({ at, service }) => ({ at: moved(at), service })),
       consumedAt: key.consumedAt === null ? null : moved(key.consumedAt),
       inactiveAt: key.inactiveBy === null ? 0 : moved(key.inactiveAt),
+      onAt: key.onAt === null ? null : moved(key.onAt),
     })),
     record:
       state.record === null
@@ -250,6 +257,7 @@ export function retold(state: State, keepsTime: boolean): State {
     })),
     servedUntil: byId(state.servedUntil, moved),
     gone: byId(state.gone, (hand) => hand),
+    deliveredAt: state.deliveredAt === 0 ? 0 : moved(state.deliveredAt),
     made: ids.length,
   };
 }
@@ -274,7 +282,7 @@ export function fingerprint(state: State, keepsTime: boolean, timeless = false):
 
 /** What stands in the world, whatever the story so far was. */
 export function worldOf(state: State): string {
-  const { now, keys, oldKeys, record, oldRecord, escrow, stores, servedUntil, gone, rotations } = state;
+  const { now, keys, oldKeys, record, oldRecord, escrow, stores, servedUntil, gone, deliveredAt, rotations } = state;
   return JSON.stringify([
     now,
     keys.map(Object.values),
@@ -285,6 +293,7 @@ export function worldOf(state: State): string {
     stores.map(Object.values),
     servedUntil,
     gone,
+    deliveredAt,
     rotations,
   ]);
 }

@@ -1,6 +1,7 @@
 import type { Choice } from "./episode.ts";
 
-/** What happened so far, choice by choice: stories share their beginnings. `/` ends a run, `/soon` ends one that is followed at once. */
+/** What happened so far, choice by choice: stories share their beginnings. `/` ends a run; `/soon` and `/used:0` do, and say what
+ * came between it and the next. */
 export type Story = { readonly before: Story; readonly choice: Choice } | null;
 
 export const plus = (before: Story, choice: Choice): Story => ({ before, choice });
@@ -15,7 +16,7 @@ export function tell(story: Story): string {
     const choice = choices[index] ?? "";
     let count = 1;
     while (choice !== "/" && choices[index + count] === choice) count += 1;
-    words.push(choice === "/soon" ? "soon /" : count > 1 ? `${count}*${choice}` : choice);
+    words.push(/^\/./.test(choice) ? `${choice.slice(1)} /` : count > 1 ? `${count}*${choice}` : choice);
     index += count;
   }
   return words.join(" ");
