@@ -1,34 +1,17 @@
-import type { Policy } from "../../src/core/policy.ts";
 import type { UserReport } from "../../src/core/result.ts";
 import { Calls, type Sabotage } from "./calls.ts";
 import { Digests, digest } from "./digests.ts";
 import { isGoal, unexplainedEnd } from "./ends.ts";
-import { calledBy, type Choice, Episodes, isFree, isOver, type Moment, reportOf, traceOf } from "./episode.ts";
-import { Monitor, usableUntil, Violation } from "./monitor.ts";
-import { consume } from "./people.ts";
+import { type Choice, Episodes, isOver, type Moment, reportOf, traceOf } from "./episode.ts";
+import { disturbedRest, type End, gapAfter, NEXT, type Rest, restAfter, SOON, usable, WHILE } from "./gaps.ts";
+import { Monitor, Violation } from "./monitor.ts";
 import { Memories } from "./runner.ts";
-import {
-  beginning,
-  clone,
-  disturb,
-  fingerprint,
-  type ModelKey,
-  rested,
-  retold,
-  type Setup,
-  type State,
-  worldOf,
-} from "./state.ts";
+import { beginning, fingerprint, rested, retold, type Setup, type State, worldOf } from "./state.ts";
 import { plus, type Story, tell } from "./story.ts";
 
 // The engine throws and catches within itself, millions of times here: nobody reads where.
 Error.stackTraceLimit = 0;
 
-const SOON = 30_000;
-const NEXT = 5 * 60_000;
-/** Long enough for IAM to show a use that hid behind our own, and much too short for any gate. */
-const WHILE = 2 * 3_600_000;
-const LONG = 8 * 86_400_000;
 /** The protocol promises eleven undisturbed runs, fifteen where a record was stripped. */
 const PATIENCE = 15;
 
@@ -75,24 +58,6 @@ export interface Findings {
   /** The time, or the number of states, was over before everything was seen. */
   readonly cut: boolean;
   readonly violation: { readonly why: string; readonly story: string } | null;
-}
-
-/** A state between runs, and how it came about. */
-interface Rest {
-  readonly state: State;
-  readonly story: Story;
-  readonly runs: number;
-  /** How many gaps have gone by in which nothing changed but ages; three stands for more. */
-  readonly idle: number;
-  /** Milliseconds since the run before. */
-  readonly gap: number;
-}
-
-interface End {
-  readonly state: State;
-  readonly report: UserReport | null;
-  readonly story: Story;
-  readonly runs: number;
 }
 
 /** A moment of which more is to be seen. */
@@ -176,17 +141,19 @@ class Search {
   }
 
   async #levels(): Promise<void> {
+    const mayBeCut = this.#bounds.states !== null || this.#bounds.cpuSeconds !== null;
     for (this.#spent = 0; this.#spent <= this.#bounds.disturbances; this.#spent += 1) {
-      // In no order, so that where the time is over what was seen is spread over all of what there is.
+      // What may be cut short goes in no order, so that what was seen is spread over all of what there is. Else the newest comes
+      // first: a broken engine is found out sooner.
       const waiting = this.#later;
       this.#later = [];
       for (let left = waiting.length; ; left -= 1) {
         for (let job = this.#jobs.pop(); job !== undefined; job = this.#jobs.pop()) {
-          if (this.#isOver) return;
+          if (this.#isEnough) return;
           await this.#do(job);
         }
         if (left === 0) break;
-        const pick = (this.#choices * 7_919) % left;
+        const pick = mayBeCut ? (this.#choices * 7_919) % left : left - 1;
         const job = waiting[pick];
         const last = waiting[left - 1];
         if (job === undefined || last === undefined) break;
@@ -198,14 +165,14 @@ class Search {
     }
   }
 
-  get #isOver(): boolean {
+  get #isEnough(): boolean {
     const { cpuSeconds, states, surely } = this.#bounds;
     if (this.#spent <= surely) return false;
-    const isOver =
+    const isTooMuch =
       (cpuSeconds !== null && cpuSince(this.#began) > cpuSeconds * 1000) ||
       (states !== null && this.#moments.size >= states);
-    this.#cut ||= isOver;
-    return isOver;
+    this.#cut ||= isTooMuch;
+    return isTooMuch;
   }
 
   async #do(job: Job): Promise<void> {
@@ -374,46 +341,9 @@ class Search {
   }
 }
 
-/** Where the next run begins. Consumers that keep to the rules read and use what they are served, in the middle of the gap. */
-function restAfter({ state: ended, story, runs }: End, gap: number): Rest {
-  const state = clone(ended);
-  state.now += Math.min(gap / 2, 3_600_000);
-  for (const { serves } of state.stores) if (serves !== null) consume(state, serves);
-  state.now = ended.now + gap;
-  return { state, story: plus(story, "/"), runs, idle: 0, gap };
-}
-
 function cpuSince(began: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(began);
   return (user + system) / 1000;
-}
-
-/** `used:0`: the first key is used, by somebody who was served it before. */
-const usable = (policy: Policy, state: State, gap: number): readonly string[] =>
-  state.keys.flatMap((key, index) =>
-    key.status === "Active" && latestUse(policy, state, gap, key) !== null ? [`used:${index}`] : [],
-  );
-
-/** The last second of a gap in which a consumer may still use a key that it is not served any more; null where it may not. */
-function latestUse(policy: Policy, state: State, gap: number, key: ModelKey): number | null {
-  const until = usableUntil(state, policy, key) ?? 0;
-  const at = Math.min(until, state.now + gap) - 1_000;
-  return at > state.now && !state.stores.some(({ serves }) => serves === key.id) ? at : null;
-}
-
-function disturbedRest(policy: Policy, end: End, gap: number, word: string): Rest {
-  if (word === "soon") return restAfter(end, SOON);
-  const rest = restAfter(end, gap);
-  const [, index = ""] = word.split(":");
-  const key = end.state.keys[Number(index)];
-  const at = key === undefined ? null : latestUse(policy, end.state, gap, key);
-  if (key === undefined || at === null) throw new Error(`nobody may do ${word}`);
-  const { now } = rest.state;
-  rest.state.now = at;
-  consume(rest.state, key.id);
-  rest.state.now = now;
-  disturb(rest.state, "used");
-  return rest;
 }
 
 class StoryFailed extends Error {
@@ -427,56 +357,3 @@ class StoryFailed extends Error {
 
 /** It says when it can go on, or waits for somebody: that may come several times in a row, for different reasons. */
 const isDated = ({ outcome, next }: UserReport): boolean => outcome === "waiting" || (next?.at ?? null) !== null;
-
-/** When the next run comes: soon after a change, else when the report says that something can happen, else after a while, then a week. */
-function gapAfter({ state, report }: Pick<End, "state" | "report">, before: number): number {
-  if (report === null || report.outcome === "changed" || report.outcome === "failed") return NEXT;
-  const at = report.next?.at ?? null;
-  if (at === null) return before < WHILE ? WHILE : LONG;
-  return Math.max(NEXT, at - state.now + 1_000);
-}
-
-/** Tells a story again, call by call: what a failed exploration prints. */
-export async function replay(
-  setup: Setup,
-  story: string,
-  sabotage: Sabotage | null = null,
-): Promise<readonly string[]> {
-  const lines: string[] = [];
-  const monitor = new Monitor(setup);
-  const memories = new Memories(setup, new Calls(monitor, sabotage), sabotage);
-  const episodes = new Episodes(setup, monitor, memories);
-  let [rest, gap] = [rested(beginning(setup)), 0];
-  for (const told of story.split(" / ")) {
-    const between = /(?:^| )(soon|used:\d+)$/.exec(told)?.[1] ?? null;
-    const words = told.split(" ").filter((word) => word !== "/" && word !== between);
-    const schedule = words.flatMap((word) => {
-      const [count, choice] = word.includes("*") ? word.split("*") : ["1", word];
-      return Array.from({ length: Number(count) }, () => choice ?? "");
-    });
-    let moment = await episodes.begin(rest);
-    lines.push(`run at ${new Date(rest.now).toISOString()}`);
-    for (const choice of schedule) {
-      const call = calledBy(moment, choice);
-      try {
-        moment = await episodes.after(moment, choice);
-      } catch (error) {
-        if (!(error instanceof Violation)) throw error;
-        return [...lines, `  ${choice} ${call}`, `VIOLATION ${error.message}`];
-      }
-      const { state } = moment;
-      lines.push(
-        `  ${choice} ${call}   [${Math.round((state.now - rest.now) / 1000)} s, ${state.record ?? "no record"}]`,
-      );
-    }
-    const report = reportOf(moment);
-    lines.push(`  => ${report === null ? "no report" : `${report.outcome} ${report.code}: ${report.sentence}`}`);
-    const disturbed = schedule.some((choice) => !isFree(choice));
-    const end = { state: moment.state, report, story: null, runs: 0 };
-    gap = gapAfter(end, disturbed ? 0 : gap);
-    const next = between === null ? restAfter(end, gap) : disturbedRest(setup.policy, end, gap, between);
-    gap = next.gap;
-    rest = rested(next.state);
-  }
-  return lines;
-}

@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { type Bounds, explore, type Findings, replay } from "./explore.ts";
+import { type Bounds, explore, type Findings } from "./explore.ts";
+import { replay } from "./replay.ts";
 import { headline, legend, line, total } from "./figures.ts";
 import { setupNamed, setups } from "./setups.ts";
 import type { Setup } from "./state.ts";

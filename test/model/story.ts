@@ -14,8 +14,8 @@ export function tell(story: Story): string {
   const words: string[] = [];
   for (let index = 0; index < choices.length;) {
     const choice = choices[index] ?? "";
-    let count = 1;
-    while (choice !== "/" && choices[index + count] === choice) count += 1;
+    const others = choices.slice(index).findIndex((each) => each !== choice);
+    const count = choice === "/" ? 1 : others < 0 ? choices.length - index : others;
     words.push(/^\/./.test(choice) ? `${choice.slice(1)} /` : count > 1 ? `${count}*${choice}` : choice);
     index += count;
   }
