@@ -242,8 +242,10 @@ class Search {
   #count(moment: Moment): boolean {
     const world = digest(worldOf(moment.state));
     this.#worlds.add(world);
-    const { disturbed, tick, personKeys } = moment.state;
-    return this.#moments.add(digest(`${world.join(".")} ${disturbed.join()} ${tick} ${personKeys} ${traceOf(moment)}`));
+    const { disturbed, tick, personKeys, stripped } = moment.state;
+    return this.#moments.add(
+      digest(`${world.join(".")} ${disturbed.join()} ${tick} ${personKeys} ${stripped?.tick} ${traceOf(moment)}`),
+    );
   }
 
   async #apply(moment: Moment, choice: Choice, story: Story): Promise<Moment> {

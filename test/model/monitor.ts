@@ -73,7 +73,8 @@ export class Monitor {
       return isSafe && key.runner !== by.name ? fail("its secret is safe, it could be delivered") : undefined;
     }
     const { policy } = this.#setup;
-    const recorded = parseRecord(state.record);
+    const { stripped } = state;
+    const recorded = parseRecord(stripped !== null && stripped.tick > by.keys ? stripped.record : state.record);
     const isForgotten = state.stores.some((store) => store.kind === "forgetful" && store.byPerson);
     if (key.maker === "run" && isForgotten && recorded.phase === "creating") return this.#excuse("back-unseen");
     if (key.maker === "person" && policy.unexplainedKeys === "report") {

@@ -53,6 +53,7 @@ export function act(state: State, deed: string): void {
       break;
     }
     case "strip":
+      state.stripped = { record: state.record, tick: state.tick };
       writeRecord(state, null);
       break;
     case "back": {

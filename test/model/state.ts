@@ -64,6 +64,8 @@ export interface State {
   /** Counts what persons do; which of it was the last on keys. */
   tick: number;
   personKeys: number;
+  /** What a person stripped in this run, and in which tick: who read it before still goes by it. */
+  stripped: { readonly record: string | null; readonly tick: number } | null;
   /** When a delivery was recorded last; 0 = never. */
   deliveredAt: number;
   /** How often a delivery was recorded; three stands for more. */
@@ -129,6 +131,7 @@ export function beginning({ stores, policy, useLag }: Setup): State {
     made: 1,
     tick: 0,
     personKeys: 0,
+    stripped: null,
     deliveredAt: 0,
     rotations: 0,
     disturbed: [],
@@ -211,6 +214,7 @@ export function rested(state: State): State {
   for (const store of rest.stores) store.personAt = 0;
   rest.tick = 0;
   rest.personKeys = 0;
+  rest.stripped = null;
   rest.record = rest.record?.replace(/ n=\w+/, " n=earlier") ?? null;
   return rest;
 }
