@@ -21,7 +21,7 @@ export const CREATE_WINDOW = seconds(60);
 const DATE_SLACK = seconds(5);
 
 /** A key whose record is gone: our own use of it was at its birth. */
-export const FIRST_HOUR = hours(1);
+const FIRST_HOUR = hours(1);
 
 /** What a decision for one user rests on besides what was read. */
 export interface Terms {

@@ -1,5 +1,5 @@
 import type { AccessKey } from "./access-key.ts";
-import { type Facts, FIRST_HOUR, LAST_USE_LAG } from "./facts.ts";
+import { type Facts, LAST_USE_LAG, LEASE } from "./facts.ts";
 import type { Policy } from "./policy.ts";
 import type { ReasonCode } from "./reasons.ts";
 import {
@@ -43,12 +43,17 @@ export function retirementGate(facts: Facts, handover: Handover): Gate {
   const { successor, predecessor, since } = handover;
   switch (rule.when) {
     case "delivered": {
-      // A record that is younger than its key was written anew, because the old key was Active again. Somebody may want it back;
-      // or our own attempt failed: then consumers who look again only when they are refused use it for good.
-      const isAnew = since > later(successor.createDate, FIRST_HOUR);
-      const use = isAnew ? facts.lastUse(predecessor) : null;
-      const patience = later(since, REACTIVATED);
-      if (use !== null && use.at > since && facts.now < patience) return inUse(facts, predecessor, patience, facts.now);
+      // The turn that made the key recorded its delivery. A record written by a later one was written anew, because the old key was
+      // Active again. Somebody may want it back; or our own attempt failed: then consumers who look again only when they are
+      // refused use it for good.
+      if (since > later(successor.createDate, LEASE)) {
+        const use = facts.lastUse(predecessor);
+        const patience = later(since, REACTIVATED);
+        const shown = later(since, LAST_USE_LAG);
+        if (use !== null && use.at > since && facts.now < patience)
+          return inUse(facts, predecessor, patience, facts.now);
+        if (facts.now < shown) return inUse(facts, predecessor, shown, shown); // a use since then may not be shown yet
+      }
       return opened("superseded", `${successor.accessKeyId} was delivered and signs in`);
     }
     case "after":

@@ -1,9 +1,9 @@
 import type { AccessKey } from "./access-key.ts";
 import type { Verdict } from "./decision.ts";
-import type { Facts } from "./facts.ts";
+import { type Facts, LAST_USE_LAG } from "./facts.ts";
 import type { DeleteInactiveRule } from "./policy.ts";
 import { mentions } from "./record.ts";
-import { formatDay, type Instant, later, latest } from "./time.ts";
+import { type Duration, formatDay, type Instant, later, latest, milliseconds } from "./time.ts";
 import { act, still } from "./verdicts.ts";
 
 /** Keys that a person made Inactive, where the policy deletes such keys after a time without a sign of life. */
@@ -13,6 +13,7 @@ export function expiredInactive(facts: Facts): Verdict | null {
   for (const key of facts.keys.filter((each) => each.status === "Inactive")) {
     const since = latestSign(facts, key, rule);
     if (since === null || facts.now < later(since, rule.deleteAfter) || facts.serves(key.accessKeyId)) continue;
+    if (mayHaveBeenUsed(facts, key, rule.deleteAfter)) continue;
     return act(
       "inactive-expired",
       `${key.accessKeyId} is Inactive and shows no sign of life since ${formatDay(since)}`,
@@ -21,6 +22,12 @@ export function expiredInactive(facts: Facts): Verdict | null {
     );
   }
   return null;
+}
+
+/** IAM shows uses late: one that falls into the time that the policy asks for may not be shown yet. */
+function mayHaveBeenUsed(facts: Facts, key: AccessKey, deleteAfter: Duration): boolean {
+  const use = facts.lastUse(key);
+  return use !== null && facts.now < later(use.at, milliseconds(deleteAfter + LAST_USE_LAG));
 }
 
 /** Before this the key was surely not out of use for good; null where the policy keeps it whatever its age. */

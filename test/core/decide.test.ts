@@ -1249,6 +1249,16 @@ const gates: readonly Gated[] = [
     expected: { standing: "blocked", code: "predecessor-in-use" },
   },
   {
+    says: "delivered: leaves a key alone that a person made Active again within the hour, until IAM would show who uses it",
+    user: {
+      keys: [old({ usedDaysAgo: 1 }), fresh({ ageDays: 0.11 })],
+      record: delivered("NEW", ["OLD"], { at: daysAgo(0.1) }),
+      destinations: [serves("NEW", { writtenDaysAgo: 0.11 })],
+      policy: { deactivate: { when: "delivered" } },
+    },
+    expected: waits("predecessor-in-use", later(daysAgo(0.1), hours(4))),
+  },
+  {
     says: "delivered: goes on after a week, for who looks again only when refused uses it until then",
     user: {
       keys: [old({ usedDaysAgo: 0 }), fresh({ ageDays: 30 })],
@@ -1620,11 +1630,20 @@ const policies: readonly Gated[] = [
   {
     says: "inactive keys: deletes one that shows no sign of life for the time of the policy",
     user: {
-      keys: [old({ status: "Inactive", usedDaysAgo: 30 }), fresh({ ageDays: 10 })],
+      keys: [old({ status: "Inactive", usedDaysAgo: 30.2 }), fresh({ ageDays: 10 })],
       destinations: [serves("NEW")],
       policy: { inactiveKeys: { deleteAfter: days(30) } },
     },
     expected: deletes("inactive-expired", "OLD"),
+  },
+  {
+    says: "inactive keys: counts in how late IAM shows a use",
+    user: {
+      keys: [old({ status: "Inactive", usedDaysAgo: 30.1 }), fresh({ ageDays: 10 })],
+      destinations: [serves("NEW")],
+      policy: { inactiveKeys: { deleteAfter: days(30) } },
+    },
+    expected: settled("inactive-not-ours"),
   },
   {
     says: "inactive keys: keeps one that was used later than that",
@@ -1656,7 +1675,7 @@ const policies: readonly Gated[] = [
   {
     says: "inactive keys: makes room for a due successor by deleting one whose time is over",
     user: {
-      keys: [old({ status: "Inactive", usedDaysAgo: 30 }), fresh({ ageDays: 95 })],
+      keys: [old({ status: "Inactive", usedDaysAgo: 30.2 }), fresh({ ageDays: 95 })],
       destinations: [serves("NEW")],
       policy: { inactiveKeys: { deleteAfter: days(30) } },
     },

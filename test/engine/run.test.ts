@@ -233,6 +233,19 @@ describe("an answer that is unknown ends the turn", () => {
     expect(rig.statuses("ci-bot")).toBe("Inactive Active");
   });
 
+  it("of none: a key that a person brings back minutes later is left alone until IAM would show who uses it", async () => {
+    const rig = new Rig(presets.threshold);
+    const [old] = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true }).ids;
+    if (old === undefined) throw new Error("no key");
+    await rig.run();
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+    rig.account.setStatus(old, "Active");
+    await rig.pass(hours(4), minutes(10));
+    expect(rig.statuses("ci-bot")).toBe("Active Active");
+    await rig.pass(hours(1), minutes(10));
+    expect(rig.statuses("ci-bot")).toBe("Inactive Active");
+  });
+
   it.each([
     { what: "the next look shows it: the old key goes in the same run", hidden: 1, statuses: "Inactive Active" },
     { what: "no look shows it: the old key stays for now", hidden: Infinity, statuses: "Active Active" },

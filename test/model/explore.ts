@@ -1,16 +1,17 @@
 import type { UserReport } from "../../src/core/result.ts";
+import { Calls, type Sabotage } from "./calls.ts";
+import { Digests, digest } from "./digests.ts";
 import { isGoal, unexplainedEnd } from "./ends.ts";
-import { type Choice, Episode, isFree } from "./episode.ts";
+import { type Choice, Episodes, isOver, type Moment, reportOf, traceOf } from "./episode.ts";
+import { disturbedRest, type End, gapAfter, NEXT, type Rest, restAfter, SOON, usable, WHILE } from "./gaps.ts";
 import { Monitor, Violation } from "./monitor.ts";
-import { consume } from "./people.ts";
-import type { Sabotage } from "./runner.ts";
-import { beginning, clone, disturb, fingerprint, type Setup, type State } from "./state.ts";
+import { Memories } from "./runner.ts";
+import { beginning, fingerprint, rested, retold, type Setup, type State, worldOf } from "./state.ts";
+import { plus, type Story, tell } from "./story.ts";
 
-const SOON = 30_000;
-const NEXT = 5 * 60_000;
-/** Long enough for IAM to show a use that hid behind our own, and much too short for any gate. */
-const WHILE = 2 * 3_600_000;
-const LONG = 8 * 86_400_000;
+// The engine throws and catches within itself, millions of times here: nobody reads where.
+Error.stackTraceLimit = 0;
+
 /** The protocol promises eleven undisturbed runs, fifteen where a record was stripped. */
 const PATIENCE = 15;
 
@@ -19,19 +20,30 @@ export interface Bounds {
   readonly disturbances: number;
   /** How many runs one story has. */
   readonly depth: number;
-  /** Stops looking, in milliseconds since the epoch; null = never. */
-  readonly deadline: number | null;
+  /** Stops looking after so many seconds of one core; null = never. Not of a clock: a busy machine must not see less. */
+  readonly cpuSeconds: number | null;
+  /** Stops looking after so many different states; null = never. */
+  readonly states: number | null;
+  /** Stories with so many disturbances are told to their end whatever the two limits say. */
+  readonly surely: number;
   /** Which disturbances there are; null = all. */
   readonly only: RegExp | null;
 }
 
 export interface Findings {
   readonly setup: string;
-  /** Different states inside runs, and between them. */
+  /**
+   * Different moments: what stands in the world, what the monitor keeps of the story, and all that each runner was ever told.
+   * Each is counted once, however it was reached, whatever its date, and however the keys in it are numbered.
+   */
   readonly states: number;
+  /** How many of them differ in what stands in the world. */
+  readonly worlds: number;
+  /** Different states between runs. */
   readonly resting: number;
-  /** How often a run was driven anew. */
-  readonly schedules: number;
+  /** How many choices were followed; how many different things the engine was told, and did. */
+  readonly choices: number;
+  readonly memories: number;
   /** Most runs in one story; most undisturbed ones until a state where nothing is left to do. */
   readonly depth: number;
   readonly patience: number;
@@ -39,32 +51,27 @@ export interface Findings {
   readonly ends: ReadonlyMap<string, number>;
   /** Accepted open cases that were met. */
   readonly open: ReadonlyMap<string, number>;
-  readonly milliseconds: number;
-  /** The time was over before everything was seen. */
+  /** Of one core: how long it takes, however busy the machine is. */
+  readonly cpuMilliseconds: number;
+  /** Up to how many disturbances every story was seen to its end; -1 = not even those without any. */
+  readonly complete: number;
+  /** The time, or the number of states, was over before everything was seen. */
   readonly cut: boolean;
   readonly violation: { readonly why: string; readonly story: string } | null;
 }
 
-/** A state between runs, and how it came about. */
-interface Rest {
-  readonly state: State;
-  readonly budget: number;
-  readonly story: string;
+/** A moment of which more is to be seen. */
+interface Open {
+  readonly moment: Moment;
+  readonly story: Story;
   readonly runs: number;
-  /** How many gaps have gone by in which nothing changed but ages; three stands for more. */
-  readonly idle: number;
-  /** Milliseconds since the run before. */
-  readonly gap: number;
+  /** What is to happen to it; null = each disturbance that can. */
+  readonly choice: Choice | null;
 }
 
-interface End {
-  readonly state: State;
-  readonly budget: number;
-  readonly schedule: readonly Choice[];
-  readonly report: UserReport | null;
-}
+type Job = { readonly rest: Rest } | Open;
 
-/** Explores every story of this setup within the bounds. */
+/** Explores every story of this setup within the bounds: all with no disturbance first, then all with one, and so on. */
 export async function explore(setup: Setup, bounds: Bounds, sabotage: Sabotage | null = null): Promise<Findings> {
   const search = new Search(setup, bounds, sabotage);
   return search.run();
@@ -73,156 +80,228 @@ export async function explore(setup: Setup, bounds: Bounds, sabotage: Sabotage |
 class Search {
   readonly #setup: Setup;
   readonly #bounds: Bounds;
-  readonly #sabotage: Sabotage | null;
   readonly #monitor: Monitor;
-  readonly #began = Date.now();
+  readonly #memories: Memories;
+  readonly #episodes: Episodes;
+  readonly #began = process.cpuUsage();
+  readonly #moments = new Digests();
+  readonly #worlds = new Digests();
   readonly #rested = new Set<string>();
   readonly #ends = new Map<string, number>();
   /** What an undisturbed run makes of a state between runs; null = nothing is left to do. */
-  readonly #onward = new Map<string, { readonly next: string | null; readonly story: string }>();
-  #waiting: Rest[] = [];
-  #states = 0;
-  #schedules = 0;
+  readonly #onward = new Map<string, { readonly next: string | null; readonly story: Story }>();
+  /** What comes next, and what takes one disturbance more. */
+  readonly #jobs: Job[] = [];
+  #later: Job[] = [];
+  #spent = 0;
+  #choices = 0;
   #depth = 0;
+  #complete = -1;
   #cut = false;
 
   constructor(setup: Setup, bounds: Bounds, sabotage: Sabotage | null) {
     this.#setup = setup;
     this.#bounds = bounds;
-    this.#sabotage = sabotage;
     this.#monitor = new Monitor(setup);
+    this.#memories = new Memories(setup, new Calls(this.#monitor, sabotage), sabotage);
+    this.#episodes = new Episodes(setup, this.#monitor, this.#memories);
   }
 
   async run(): Promise<Findings> {
     let violation: Findings["violation"] = null;
     let patience = 0;
     try {
-      const { disturbances: budget } = this.#bounds;
-      this.#add({ state: beginning(this.#setup), budget, story: "", runs: 0, idle: 0, gap: 0 });
-      for (let rest = this.#waiting.pop(); rest !== undefined; rest = this.#waiting.pop()) await this.#expand(rest);
+      this.#add(this.#begin(), this.#jobs);
+      await this.#levels();
       patience = this.#longestWay();
     } catch (error) {
       if (!(error instanceof StoryFailed)) throw error;
-      violation = { why: error.message, story: error.story };
+      violation = { why: error.message, story: tell(error.story) };
     }
     return {
       setup: this.#setup.name,
-      states: this.#states,
+      states: this.#moments.size,
+      worlds: this.#worlds.size,
       resting: this.#rested.size,
-      schedules: this.#schedules,
+      choices: this.#choices,
+      memories: this.#memories.count,
       depth: this.#depth,
       patience,
       ends: this.#ends,
       open: this.#monitor.met,
-      milliseconds: Date.now() - this.#began,
+      cpuMilliseconds: cpuSince(this.#began),
+      complete: this.#complete,
       cut: this.#cut,
       violation,
     };
   }
 
-  #add(rest: Rest): string {
-    const print = keyOf(rest);
-    const full = `${rest.budget} ${print}`;
-    if (!this.#rested.has(full)) {
-      this.#rested.add(full);
-      this.#waiting.push(rest);
-      this.#depth = Math.max(this.#depth, rest.runs);
+  #begin(): Rest {
+    return { state: beginning(this.#setup), story: null, runs: 0, idle: 0, gap: 0 };
+  }
+
+  async #levels(): Promise<void> {
+    const mayBeCut = this.#bounds.states !== null || this.#bounds.cpuSeconds !== null;
+    for (this.#spent = 0; this.#spent <= this.#bounds.disturbances; this.#spent += 1) {
+      // What may be cut short goes in no order, so that what was seen is spread over all of what there is. Else the newest comes
+      // first: a broken engine is found out sooner.
+      const waiting = this.#later;
+      this.#later = [];
+      for (let left = waiting.length; ; left -= 1) {
+        for (let job = this.#jobs.pop(); job !== undefined; job = this.#jobs.pop()) {
+          if (this.#isEnough) return;
+          await this.#do(job);
+        }
+        if (left === 0) break;
+        const pick = mayBeCut ? (this.#choices * 7_919) % left : left - 1;
+        const job = waiting[pick];
+        const last = waiting[left - 1];
+        if (job === undefined || last === undefined) break;
+        waiting[pick] = last;
+        waiting.length = left - 1;
+        this.#jobs.push(job);
+      }
+      if (!this.#cut) this.#complete = this.#spent;
+    }
+  }
+
+  get #isEnough(): boolean {
+    const { cpuSeconds, states, surely } = this.#bounds;
+    if (this.#spent <= surely) return false;
+    const isTooMuch =
+      (cpuSeconds !== null && cpuSince(this.#began) > cpuSeconds * 1000) ||
+      (states !== null && this.#moments.size >= states);
+    this.#cut ||= isTooMuch;
+    return isTooMuch;
+  }
+
+  async #do(job: Job): Promise<void> {
+    if ("rest" in job) return this.#runUndisturbed(job.rest);
+    if (job.choice !== null) return this.#follow(job, job.choice);
+    for (const choice of this.#episodes.disturbances(job.moment))
+      if (this.#bounds.only?.test(choice) ?? true) this.#jobs.push({ ...job, choice });
+  }
+
+  #add(rest: Rest, jobs: Job[]): string {
+    const print = this.#keyOf(rest);
+    if (!this.#rested.has(print)) {
+      this.#rested.add(print);
+      jobs.push({ rest });
     }
     return print;
   }
 
-  get #isLate(): boolean {
-    const { deadline } = this.#bounds;
-    this.#cut ||= deadline !== null && Date.now() > deadline;
-    return this.#cut;
-  }
-
-  /** Every way that the next run from here can go. */
-  async #expand(rest: Rest): Promise<void> {
-    if (this.#isLate) return;
+  /** The next run, with nothing in its way. All that could be in its way comes later. */
+  async #runUndisturbed(rest: Rest): Promise<void> {
     if (rest.runs >= this.#bounds.depth) {
       this.#cut = true;
       return;
     }
-    const seen = new Set<string>();
-    const ended = new Set<string>();
-    const open: { schedule: readonly Choice[]; budget: number }[] = [{ schedule: [], budget: rest.budget }];
-    const finish = (end: End): void => {
-      const print = `${end.budget} ${JSON.stringify(end.state)} ${end.report?.code}`;
-      if (ended.has(print)) return;
-      ended.add(print);
-      this.#goOn(rest, end);
-    };
-    for (let next = open.pop(); next !== undefined && !this.#isLate; next = open.pop()) {
-      const schedule: Choice[] = [];
-      const follow = async (episode: Episode, choice: Choice): Promise<void> => {
-        schedule.push(choice);
-        await this.#apply(episode, choice, rest, schedule);
-      };
-      this.#schedules += 1;
-      const episode = await Episode.begin(rest.state, this.#setup, this.#monitor, this.#sabotage);
-      for (const choice of next.schedule) await follow(episode, choice);
-      for (;;) {
-        if (episode.isOver) {
-          finish({ state: episode.state, budget: next.budget, schedule, report: reportOf(episode) });
-          break;
-        }
-        const print = `${next.budget} ${episode.fingerprint()}`;
-        if (seen.has(print)) break;
-        seen.add(print);
-        this.#states += 1;
-        const [first, ...others] = this.#choices(episode, next.budget);
-        if (first === undefined) throw new StoryFailed("the run waits for nothing", tell(rest.story, schedule));
-        for (const other of others) {
-          const budget = next.budget - (isFree(other) ? 0 : 1);
-          if (endsAtOnce(episode, other))
-            finish({ state: dying(episode), budget, schedule: [...schedule, other], report: null });
-          else open.push({ schedule: [...schedule, other], budget });
-        }
-        await follow(episode, first);
+    const runs = rest.runs + 1;
+    this.#depth = Math.max(this.#depth, runs);
+    let moment = await this.#episodes.begin(this.#retold(rest.state));
+    let { story } = rest;
+    while (!isOver(moment)) {
+      const choice = this.#see(moment, story, runs) ?? this.#firstOf(moment, story);
+      moment = await this.#apply(moment, choice, story);
+      story = plus(story, choice);
+    }
+    this.#count(moment);
+    this.#goOn(rest, { state: moment.state, report: reportOf(moment), story, runs });
+  }
+
+  /** What comes of a choice, until nothing new does. */
+  async #follow({ moment: from, story: before, runs }: Open, first: Choice): Promise<void> {
+    let [moment, story] = [from, before];
+    for (let choice: Choice | null = first; choice !== null;) {
+      moment = await this.#apply(moment, choice, story);
+      story = plus(story, choice);
+      if (!isOver(moment)) choice = this.#see(moment, story, runs);
+      else {
+        if (this.#count(moment)) this.#recover({ state: moment.state, report: reportOf(moment), story, runs });
+        return;
       }
     }
   }
 
-  #choices(episode: Episode, budget: number): readonly Choice[] {
-    const { only } = this.#bounds;
-    return episode.choices(budget > 0).filter((choice) => isFree(choice) || only === null || only.test(choice));
+  /** Notes all ways that lead on from a new moment, and answers with the first; null where the moment is not new. */
+  #see(moment: Moment, story: Story, runs: number): Choice | null {
+    if (!this.#count(moment)) return null;
+    const [first, ...others] = this.#episodes.free(moment);
+    for (const choice of others) this.#jobs.push({ moment, story, runs, choice });
+    if (this.#spent < this.#bounds.disturbances) this.#later.push({ moment, story, runs, choice: null });
+    return first ?? this.#firstOf(moment, story);
   }
 
-  async #apply(episode: Episode, choice: Choice, rest: Rest, schedule: readonly Choice[]): Promise<void> {
+  #firstOf(moment: Moment, story: Story): Choice {
+    const [first] = this.#episodes.free(moment);
+    if (first === undefined) throw new StoryFailed("the run waits for nothing", story);
+    return first;
+  }
+
+  #count(moment: Moment): boolean {
+    const world = digest(worldOf(moment.state));
+    this.#worlds.add(world);
+    const { disturbed, tick, personKeys, stripped } = moment.state;
+    return this.#moments.add(
+      digest(`${world.join(".")} ${disturbed.join()} ${tick} ${personKeys} ${stripped?.tick} ${traceOf(moment)}`),
+    );
+  }
+
+  async #apply(moment: Moment, choice: Choice, story: Story): Promise<Moment> {
+    this.#choices += 1;
     try {
-      await episode.apply(choice);
+      return await this.#episodes.after(moment, choice);
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
-      throw new StoryFailed(error.message, tell(rest.story, schedule));
+      throw new StoryFailed(error.message, plus(story, choice));
     }
   }
 
-  /** From the end of a run to the begin of the next. */
+  /** From the end of an undisturbed run to the begin of the next. */
   #goOn(rest: Rest, end: End): void {
-    const story = tell(rest.story, end.schedule);
-    const undisturbed = end.budget === rest.budget;
-    const note = (next: string | null) => {
-      if (undisturbed) this.#onward.set(keyOf(rest), { next, story });
+    const { state, report, story } = end;
+    const note = (next: string | null): void => {
+      this.#onward.set(this.#keyOf(rest), { next, story });
     };
-    if (isGoal(this.#setup, end.state)) {
-      this.#count("goal");
+    if (isGoal(this.#setup, state)) {
+      this.#countEnd("goal");
       return note(null);
     }
-    const { report } = end;
-    if (report !== null && looksLike(rest.state, end.state) && rest.idle >= (isDated(report) ? 3 : 1)) {
-      const why = unexplainedEnd(this.#setup, end.state, report);
+    if (report !== null && this.#looksLike(rest.state, state) && rest.idle >= (isDated(report) ? 3 : 1)) {
+      const why = unexplainedEnd(this.#setup, state, report);
       if (why !== null) throw new StoryFailed(why, story);
-      this.#count(report.code);
+      this.#countEnd(report.code);
       return note(null);
     }
     const gap = gapAfter(end, rest.gap);
-    note(this.#add(restAfter(rest, end, gap)));
-    if (end.budget > 0 && gap > SOON && (this.#bounds.only?.test("soon") ?? true))
-      this.#add({ ...restAfter(rest, end, SOON), budget: end.budget - 1, story: `${story} soon` });
+    const next = restAfter(end, gap);
+    const isSame = gap > NEXT && this.#looksLike(state, next.state) && this.#looksLike(rest.state, next.state);
+    note(this.#add({ ...next, idle: isSame ? Math.min(3, rest.idle + 1) : 0 }, this.#jobs));
+    this.#disturbGap(end, gap);
   }
 
-  #count(end: string): void {
+  /** From the end of a disturbed run to the begin of the next. */
+  #recover(end: End): void {
+    if (isGoal(this.#setup, end.state)) return this.#countEnd("goal");
+    const gap = gapAfter(end, 0);
+    this.#add(restAfter(end, gap), this.#jobs);
+    this.#disturbGap(end, gap);
+  }
+
+  /** What may come between two runs: the next one at once, or a consumer that uses an old key as late as it may. */
+  #disturbGap(end: End, gap: number): void {
+    const { disturbances, only } = this.#bounds;
+    if (this.#spent >= disturbances) return;
+    const gaps = [...(gap > SOON ? ["soon"] : []), ...usable(this.#setup.policy, end.state, gap)];
+    for (const word of gaps.filter((each) => only?.test(each) ?? true))
+      this.#add(
+        { ...disturbedRest(this.#setup.policy, end, gap, word), story: plus(end.story, `/${word}`) },
+        this.#later,
+      );
+  }
+
+  #countEnd(end: string): void {
     this.#ends.set(end, (this.#ends.get(end) ?? 0) + 1);
   }
 
@@ -242,109 +321,41 @@ class Search {
       let length = at === null ? 0 : (ways.get(at) ?? 0);
       for (const each of way.toReversed()) ways.set(each, (length += 1));
       if (length > PATIENCE)
-        throw new StoryFailed(`it takes ${length} undisturbed runs`, this.#onward.get(start)?.story ?? "");
+        throw new StoryFailed(`it takes ${length} undisturbed runs`, this.#onward.get(start)?.story ?? null);
     }
     return Math.max(0, ...ways.values());
   }
+
+  get #keepsTime(): boolean {
+    return this.#setup.window !== null;
+  }
+
+  #retold(state: State): State {
+    return retold(rested(state), this.#keepsTime);
+  }
+
+  #keyOf({ state, idle, gap }: Rest): string {
+    return digest(`${idle} ${gap < WHILE} ${fingerprint(state, this.#keepsTime)}`).join(".");
+  }
+
+  #looksLike(a: State, b: State): boolean {
+    return fingerprint(a, this.#keepsTime, true) === fingerprint(b, this.#keepsTime, true);
+  }
 }
 
-/** Where the next run begins. Consumers that keep to the rules read and use what they are served, in the middle of the gap. */
-function restAfter(rest: Rest, end: End, gap: number): Rest {
-  const state = clone(end.state);
-  // Runners of later runs have the same names, and are not those that made a key.
-  for (const key of state.keys) key.runner = null;
-  state.now += Math.min(gap / 2, 3_600_000);
-  for (const { serves } of state.stores) if (serves !== null) consume(state, serves);
-  state.now = end.state.now + gap;
-  const isSame = gap > NEXT && looksLike(end.state, state) && looksLike(rest.state, state);
-  const idle = isSame ? Math.min(3, rest.idle + 1) : 0;
-  return { state, budget: end.budget, story: tell(rest.story, end.schedule), runs: rest.runs + 1, idle, gap };
+function cpuSince(began: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(began);
+  return (user + system) / 1000;
 }
 
 class StoryFailed extends Error {
-  readonly story: string;
+  readonly story: Story;
 
-  constructor(why: string, story: string) {
+  constructor(why: string, story: Story) {
     super(why);
     this.story = story;
   }
 }
 
-const keyOf = ({ state, idle, gap }: Rest): string => `${idle} ${gap < WHILE} ${fingerprint(state)}`;
-
-const looksLike = (a: State, b: State): boolean => fingerprint(a, true) === fingerprint(b, true);
-
 /** It says when it can go on, or waits for somebody: that may come several times in a row, for different reasons. */
 const isDated = ({ outcome, next }: UserReport): boolean => outcome === "waiting" || (next?.at ?? null) !== null;
-
-/** When the next run comes: soon after a change, else when the report says that something can happen, else after a while, then a week. */
-function gapAfter({ state, report }: End, before: number): number {
-  if (report === null || report.outcome === "changed" || report.outcome === "failed") return NEXT;
-  const at = report.next?.at ?? null;
-  if (at === null) return before < WHILE ? WHILE : LONG;
-  return Math.max(NEXT, at - state.now + 1_000);
-}
-
-const reportOf = ({ runners }: Episode): UserReport | null =>
-  runners.find(({ report }) => report !== null)?.report ?? null;
-
-/** The only process dies: what it leaves is plain to see without driving it there. */
-const endsAtOnce = ({ runners }: Episode, choice: Choice): boolean =>
-  choice.endsWith("!die") && runners.every(({ name, over }) => over !== null || choice.startsWith(name));
-
-function dying({ state }: Episode): State {
-  const left = clone(state);
-  disturb(left, "crash");
-  return left;
-}
-
-/** A schedule in few words: `12a` = twelve times `a`; runs are divided by slashes. */
-function tell(story: string, schedule: readonly Choice[]): string {
-  const words: string[] = [];
-  for (let index = 0; index < schedule.length;) {
-    const choice = schedule[index] ?? "";
-    let count = 1;
-    while (schedule[index + count] === choice) count += 1;
-    words.push(count > 1 ? `${count}*${choice}` : choice);
-    index += count;
-  }
-  return story === "" ? words.join(" ") : `${story} / ${words.join(" ")}`;
-}
-
-/** Tells a story again, call by call: what a failed exploration prints. */
-export async function replay(
-  setup: Setup,
-  story: string,
-  sabotage: Sabotage | null = null,
-): Promise<readonly string[]> {
-  const lines: string[] = [];
-  const monitor = new Monitor(setup);
-  let rest: Rest = { state: beginning(setup), budget: 0, story: "", runs: 0, idle: 0, gap: 0 };
-  for (const told of story.split(" / ")) {
-    const words = told.split(" ").filter((word) => word !== "soon");
-    const schedule = words.flatMap((word) => {
-      const [count, choice] = word.includes("*") ? word.split("*") : ["1", word];
-      return Array.from({ length: Number(count) }, () => choice ?? "");
-    });
-    const episode = await Episode.begin(rest.state, setup, monitor, sabotage);
-    lines.push(`run at ${new Date(rest.state.now).toISOString()}`);
-    for (const choice of schedule) {
-      const call = episode.callOf(choice);
-      try {
-        await episode.apply(choice);
-      } catch (error) {
-        if (!(error instanceof Violation)) throw error;
-        return [...lines, `  ${choice} ${call}`, `VIOLATION ${error.message}`];
-      }
-      const { state } = episode;
-      lines.push(
-        `  ${choice} ${call}   [${Math.round((state.now - rest.state.now) / 1000)} s, ${state.record ?? "no record"}]`,
-      );
-    }
-    const report = reportOf(episode);
-    lines.push(`  => ${report === null ? "no report" : `${report.outcome} ${report.code}: ${report.sentence}`}`);
-    const end: End = { state: episode.state, budget: 0, schedule, report };
-    rest = restAfter(rest, end, told.endsWith(" soon") ? SOON : gapAfter(end, rest.gap));
-  }
-  return lines;
-}

@@ -1,6 +1,6 @@
 import type { AccessKeyId } from "../../src/core/access-key.ts";
 import type { Policy } from "../../src/core/policy.ts";
-import { mayStillBeUsed } from "./monitor.ts";
+import { usableUntil } from "./monitor.ts";
 import { find, idOf, keysChange, type ModelKey, newKey, serve, type State, writeRecord } from "./state.ts";
 
 /*
@@ -13,7 +13,7 @@ export function deeds(state: State, policy: Policy): readonly string[] {
   const keys = state.keys.flatMap((key, index) => [
     key.status === "Active" ? `off:${index}` : `on:${index}`,
     `drop:${index}`,
-    ...(key.status === "Active" && mayStillBeUsed(state, policy, key) ? [`use:${index}`] : []),
+    ...(key.status === "Active" && state.now < (usableUntil(state, policy, key) ?? 0) ? [`use:${index}`] : []),
   ]);
   const back = state.stores.flatMap((store, index) =>
     store.kind !== "write-only" && store.history.length > 0 ? [`back:${index}`] : [],
@@ -35,6 +35,7 @@ export function act(state: State, deed: string): void {
       key.status = word === "on" ? "Active" : "Inactive";
       key.inactiveBy = word === "on" ? null : "person";
       key.inactiveAt = state.now;
+      key.onAt = word === "on" ? state.now : null;
       state.personKeys = state.tick;
       break;
     case "drop":
@@ -52,6 +53,7 @@ export function act(state: State, deed: string): void {
       break;
     }
     case "strip":
+      state.stripped = { record: state.record, tick: state.tick };
       writeRecord(state, null);
       break;
     case "back": {
@@ -81,6 +83,9 @@ export function consume(state: State, id: AccessKeyId): boolean {
 
 /** IAM writes a use down where the last one that it wrote is a quarter of an hour old. */
 export function sign(state: State, key: ModelKey, service: string): void {
-  if (key.use !== null && state.now - key.use.at < 900_000) return;
-  key.use = { at: Math.floor(state.now / 1000) * 1000, service };
+  const last = key.uses.at(-1);
+  if (last !== undefined && state.now - last.at < 900_000) return;
+  const shown = key.uses.findLastIndex(({ at }) => at <= state.now - state.useLag);
+  const kept = state.useLag === 0 ? [] : key.uses.slice(Math.max(0, shown));
+  key.uses = [...kept, { at: Math.floor(state.now / 1000) * 1000, service }];
 }

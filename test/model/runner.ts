@@ -1,107 +1,97 @@
-import { type AccessKey, byAge, KEYS_PER_USER, type User } from "../../src/core/access-key.ts";
 import type { AccessKeyId } from "../../src/core/access-key.ts";
-import { parseRecord } from "../../src/core/record.ts";
+import type { Terms } from "../../src/core/facts.ts";
 import type { UserReport } from "../../src/core/result.ts";
-import { Secret } from "../../src/core/secret.ts";
 import { instant } from "../../src/core/time.ts";
 import { run } from "../../src/engine/run.ts";
 import { recordsInTags } from "../../src/engine/tag-records.ts";
 import type { World } from "../../src/engine/world.ts";
 import { CallError, type Destination, type Iam, type Verifier } from "../../src/ports.ts";
 import { freely, seconds } from "../support/rig.ts";
-import type { Knowledge, Monitor } from "./monitor.ts";
-import { sign } from "./people.ts";
-import {
-  disturb,
-  find,
-  idOf,
-  keysChange,
-  type ModelKey,
-  newKey,
-  serve,
-  SETTLE,
-  type Setup,
-  type State,
-  writeRecord,
-} from "./state.ts";
+import { type Call, type Calls, type Sabotage, USER } from "./calls.ts";
+import { type Setup, windowOf } from "./state.ts";
 
-/** A call of a runner that waits to be let through. */
-export interface Call {
-  readonly action: string;
-  readonly changes: boolean;
-  /** Takes effect on the state, and answers. */
-  readonly effect: (state: State) => unknown;
-  /** What a lagging read would answer; null where nothing lags. */
-  readonly lagging: ((state: State) => unknown) | null;
-  /** What it does in a race with another call of its kind; null where it is in none. */
-  readonly racing: ((state: State) => (() => unknown) | null) | null;
-  readonly answer: (value: unknown) => void;
-  readonly refuse: (error: unknown) => void;
+/** A call that waits to be let through, since when. */
+export interface Waiting {
+  readonly call: Call;
   readonly since: number;
 }
 
-/** What a broken engine would do, seen at its ports: a model that cannot see these sees nothing. */
-export type Sabotage =
-  /** Does not wait for IAM to settle, and takes its intent for its own without reading it. */
-  | "no-settling"
-  /** The second runner takes every open record for one whose lease is over. */
-  | "no-lease"
-  /** Believes that every delivery took place. */
-  | "no-delivery"
-  /** Believes that every key signs in. */
-  | "no-verification"
-  /** Counts its own check as somebody's use. */
-  | "own-use-counts"
-  /** Believes that there is another Active key. */
-  | "phantom-key";
+/** All that reaches a runner from outside, and when: the answer to its first call, an error of it, or the end of a sleep. */
+export type Told =
+  | { readonly kind: "answer"; readonly at: number; readonly value: unknown }
+  | { readonly kind: "error"; readonly at: number; readonly error: CallError }
+  | { readonly kind: "woken"; readonly at: number };
 
-const USER: User = { userName: "ci-bot", path: "/", arn: "arn:aws:iam::111122223333:user/ci-bot" };
-
-/** One process that runs the real engine; each of its calls waits to be let through. */
-export class Runner implements Knowledge {
-  readonly name: string;
-  keys = 0;
-  readonly stores: number[] = [];
-  readonly calls: Call[] = [];
-  asleep: { readonly until: number; readonly wake: () => void } | null = null;
-  over: "reported" | "dead" | null = null;
-  report: UserReport | null = null;
-  broken: unknown = null;
-  /** Everything that it was ever told: two runners of one log are in one state. */
-  log = "";
-  #readAt = 0;
-  readonly #state: () => State;
+/** One process that runs the real engine; each of its calls waits until somebody tells it the answer. */
+class Process {
+  readonly #name: string;
   readonly #setup: Setup;
-  readonly #monitor: Monitor;
+  readonly #calls: Calls;
   readonly #sabotage: Sabotage | null;
+  readonly #pending: (Waiting & { answer: (value: unknown) => void; refuse: (error: unknown) => void })[] = [];
+  #now: number;
+  #turns = 0;
+  #sleep: { readonly until: number; readonly wake: () => void } | null = null;
+  #end: { readonly report: UserReport | null; readonly broken: unknown } | null = null;
 
-  constructor(name: string, state: () => State, setup: Setup, monitor: Monitor, sabotage: Sabotage | null) {
-    this.name = name;
-    this.#state = state;
+  private constructor(name: string, at: number, setup: Setup, calls: Calls, sabotage: Sabotage | null) {
+    this.#name = name;
+    this.#now = at;
     this.#setup = setup;
-    this.#monitor = monitor;
+    this.#calls = calls;
     this.#sabotage = sabotage;
   }
 
-  start(): void {
-    void run(this.#world(), [{ user: USER, terms: this.#terms(), destinations: this.#destinations() }], freely).then(
-      ([report]) => this.#end(report ?? null, null),
-      (error: unknown) => this.#end(null, error),
+  static async start(name: string, at: number, setup: Setup, calls: Calls, sabotage: Sabotage | null) {
+    const process = new Process(name, at, setup, calls, sabotage);
+    const subject = { user: USER, terms: process.#terms(), destinations: process.#destinations() };
+    void run(process.#world(), [subject], freely).then(
+      ([report]) => (process.#end = { report: report ?? null, broken: null }),
+      (broken: unknown) => (process.#end = { report: null, broken }),
     );
+    await calm();
+    return process;
   }
 
-  #end(report: UserReport | null, broken: unknown): void {
-    if (this.over !== null) return;
-    this.report = report;
-    this.broken = broken;
-    this.over = "reported";
+  async tell(told: Told): Promise<void> {
+    this.#now = told.at;
+    if (told.kind === "woken") {
+      const sleep = this.#sleep;
+      this.#sleep = null;
+      sleep?.wake();
+    } else {
+      const waiting = this.#pending.shift();
+      if (told.kind === "answer") waiting?.answer(told.value);
+      else waiting?.refuse(told.error);
+    }
+    await calm();
   }
 
-  #terms() {
+  /** What it waits for, or what it came to. */
+  standing(): Pick<Memory, "waiting" | "sleepsUntil" | "end"> {
+    return {
+      waiting: this.#pending.map(({ call, since }) => ({ call, since })),
+      sleepsUntil: this.#sleep?.until ?? null,
+      end: this.#end,
+    };
+  }
+
+  #ask<T>(call: Call): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.push({
+        call,
+        since: this.#now,
+        answer: (value) => resolve(value as T), // the value is what an effect of this very call gave
+        refuse: reject,
+      });
+    });
+  }
+
+  #terms(): Terms {
     return {
       policy: this.#setup.policy,
       exempt: null,
-      window: null,
+      window: this.#sabotage === "no-window" ? null : windowOf(this.#setup),
       doubt: null,
       asked: false,
       ownServices: this.#sabotage === "own-use-counts" ? [] : ["sts"],
@@ -109,31 +99,10 @@ export class Runner implements Knowledge {
     };
   }
 
-  #call<T>(
-    action: string,
-    changes: boolean,
-    effect: (state: State) => T,
-    lagging: Call["lagging"] = null,
-    racing: Call["racing"] = null,
-  ): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.calls.push({
-        action,
-        changes,
-        effect,
-        lagging,
-        racing,
-        answer: (value) => resolve(value as T), // the value is what `effect` or `lagging` of this very call gave
-        refuse: reject,
-        since: this.#state().now,
-      });
-    });
-  }
-
   #world(): World {
     const iam = this.#iam();
     const records = recordsInTags(iam);
-    const late = this.#sabotage === "no-lease" && this.name === "b" ? 300_000 : 0;
+    const late = this.#sabotage === "no-lease" && this.#name === "b" ? 300_000 : 0;
     let written: string | null = null;
     return {
       caller: {
@@ -157,114 +126,34 @@ export class Runner implements Knowledge {
           : records,
       escrow: this.#setup.escrow ? this.#escrow() : null,
       clock: {
-        now: () => instant(this.#state().now + late),
-        monotonic: () => this.#state().now,
+        now: () => instant(this.#now + late),
+        monotonic: () => this.#now,
         sleep: (span) =>
           new Promise((wake) => {
-            this.asleep = { until: this.#state().now + span, wake };
+            this.#sleep = { until: this.#now + span, wake };
           }),
       },
-      liveness: { nonce: () => `${this.name}${(this.#state().turns += 1)}`, isDead: async () => false },
+      liveness: { nonce: () => `${this.#name}${(this.#turns += 1)}`, isDead: async () => false },
       journal: () => undefined,
       settle: seconds(this.#sabotage === "no-settling" ? 0 : 15),
     };
   }
 
   #iam(): Iam {
-    const listed = (keys: readonly ModelKey[]): readonly AccessKey[] =>
-      byAge(keys.map(({ id, status, createdAt }) => ({ accessKeyId: id, status, createDate: instant(createdAt) })));
-    const phantom: readonly ModelKey[] = this.#sabotage === "phantom-key" ? [newKey(idOf(0), 0, "before", null)] : [];
-    const change = (action: string, id: AccessKeyId, effect: (state: State, key: ModelKey) => void) =>
-      this.#call(`${action} ${id}`, true, (state) => {
-        const key = find(state, id);
-        if (key === undefined) return;
-        keysChange(state);
-        effect(state, key);
-      });
+    const calls = this.#calls;
     const never = () => Promise.reject(new Error("a run of one user never asks that"));
     return {
       listUsers: never,
       getUser: never,
       activate: never,
       hasPassword: async () => false,
-      listAccessKeys: () =>
-        this.#call(
-          "ListAccessKeys",
-          false,
-          (state) => {
-            this.keys = state.tick;
-            return listed([...phantom, ...state.keys]);
-          },
-          ({ oldKeys, now }) =>
-            oldKeys === null || oldKeys.until <= now ? null : listed([...phantom, ...oldKeys.keys]),
-        ),
-      listTags: () => {
-        const tags = (record: string | null) => new Map(record === null ? [] : [["keyturn:rotation", record]]);
-        return this.#call(
-          "ListUserTags",
-          false,
-          (state) => {
-            this.#readAt = state.now;
-            return tags(state.record);
-          },
-          ({ oldRecord, now }) => (oldRecord === null || oldRecord.until <= now ? null : tags(oldRecord.record)),
-        );
-      },
-      lastUse: (id) =>
-        this.#call(`GetAccessKeyLastUsed ${id}`, false, (state) => {
-          const use = find(state, id)?.use ?? null;
-          return {
-            userName: find(state, id) === undefined ? null : USER.userName,
-            use: use === null ? null : { at: instant(use.at), service: use.service, region: "eu-west-1" },
-          };
-        }),
-      tagUser: (_user, _key, value) =>
-        this.#call("TagUser", true, (state) => {
-          const { phase } = parseRecord(value);
-          // It was in the air for longer than IAM takes to settle: what another run did meanwhile is overwritten.
-          if (phase === "creating" && state.now - this.#readAt >= SETTLE) disturb(state, "late-intent");
-          writeRecord(state, value);
-          if (phase === "delivered") state.rotations = Math.min(3, state.rotations + 1);
-        }),
-      createAccessKey: () => {
-        const create = (state: State) => {
-          keysChange(state);
-          state.made += 1;
-          const key = newKey(idOf(state.made), state.now, "run", this.name);
-          state.keys.push(key);
-          return { accessKeyId: key.id, secretAccessKey: secretOf(key.id), createDate: instant(key.createdAt) };
-        };
-        return this.#call(
-          "CreateAccessKey",
-          true,
-          (state) => {
-            if (state.keys.length >= KEYS_PER_USER)
-              throw new CallError("refused", "iam:CreateAccessKey", "user/ci-bot", "LimitExceeded", "two are there");
-            return create(state);
-          },
-          null,
-          // The quota is counted from what IAM has seen so far: two creations at one time break it.
-          (state) =>
-            state.keys.length === KEYS_PER_USER && state.now - (state.keys[1]?.createdAt ?? 0) < SETTLE
-              ? () => create(state)
-              : null,
-        );
-      },
-      deactivate: (_user, id) =>
-        change("UpdateAccessKey", id, (state, key) => {
-          this.#monitor.beforeRetiring(state, this, key, false);
-          if (key.status === "Active") {
-            key.inactiveBy = "run";
-            key.inactiveAt = state.now;
-          }
-          key.status = "Inactive";
-        }),
-      deleteAccessKey: (_user, id) =>
-        change("DeleteAccessKey", id, (state, key) => {
-          this.#monitor.beforeRetiring(state, this, key, true);
-          state.keys = state.keys.filter((each) => each !== key);
-          state.gone[key.id] = key.inactiveBy ?? "run";
-        }),
+      listAccessKeys: () => this.#ask(calls.listAccessKeys()),
+      listTags: () => this.#ask(calls.listTags()),
+      lastUse: (id) => this.#ask(calls.lastUse(id)),
+      tagUser: (_user, _key, value) => this.#ask(calls.tagUser(value)),
+      createAccessKey: () => this.#ask(calls.createAccessKey()),
+      deactivate: (_user, id) => this.#ask(calls.deactivate(id)),
+      deleteAccessKey: (_user, id) => this.#ask(calls.deleteAccessKey(id)),
     };
   }
 
@@ -272,84 +161,43 @@ export class Runner implements Knowledge {
     return {
       services: ["sts"],
       signIn: ({ accessKeyId: id }) =>
-        this.#sabotage === "no-verification"
-          ? Promise.resolve(USER.arn)
-          : this.#call(`GetCallerIdentity ${id}`, false, (state) => {
-              const key = find(state, id);
-              if (key?.status !== "Active") return null;
-              sign(state, key, "sts");
-              key.proved = true;
-              return USER.arn;
-            }),
+        this.#sabotage === "no-verification" ? Promise.resolve(USER.arn) : this.#ask(this.#calls.signIn(id)),
     };
   }
 
   #escrow(): NonNullable<World["escrow"]> {
-    const { userName } = USER;
+    const calls = this.#calls;
     return {
       label: "escrow",
       check: async () => undefined,
-      list: () => this.#call("list", false, (state) => state.escrow.map((accessKeyId) => ({ userName, accessKeyId }))),
-      put: (_user, { accessKeyId: id }) =>
-        this.#call(`put ${id}`, true, (state) => {
-          state.escrow = [...state.escrow.filter((each) => each !== id), id];
-        }),
-      take: (_user, id) =>
-        this.#call(`take ${id}`, false, (state) => (state.escrow.includes(id) ? secretOf(id) : null)),
-      clear: (_user, id) =>
-        this.#call(`clear ${id}`, true, (state) => {
-          state.escrow = state.escrow.filter((each) => each !== id);
-        }),
+      list: () => this.#ask(calls.listEscrow()),
+      put: (_user, { accessKeyId: id }) => this.#ask(calls.putInEscrow(id)),
+      take: (_user, id) => this.#ask(calls.takeFromEscrow(id)),
+      clear: (_user, id) => this.#ask(calls.clearEscrow(id)),
     };
   }
 
   #destinations(): readonly Destination[] {
+    const calls = this.#calls;
     return this.#setup.stores.map((kind, index): Destination => {
       const label = `${kind}:${index}`;
-      const at = (state: State) => {
-        const store = state.stores[index];
-        if (store === undefined) throw new Error(`there is no destination ${index}`);
-        return store;
-      };
+      const deliver = (id: AccessKeyId): Promise<void> => this.#ask(calls.deliver(label, index, id));
       const destination: Destination = {
         label,
         check: async () => undefined,
         deliver: ({ accessKeyId: id }) =>
-          this.#call(`deliver ${label} ${id}`, true, (state) => {
-            if (this.#sabotage === "no-delivery") return;
-            this.#monitor.beforeServing(state, this, id);
-            serve(state, at(state), id, false);
-          }),
+          this.#sabotage === "no-refusal" ? deliver(id).catch(unlessUnknown) : deliver(id),
       };
       if (kind === "write-only") return destination;
       return {
         ...destination,
-        read: () =>
-          this.#call(`read ${label}`, false, (state) => {
-            const { serves, writtenAt } = at(state);
-            this.stores[index] = state.tick;
-            const believed = this.#sabotage === "no-delivery" ? (state.keys.at(-1)?.id ?? serves) : serves;
-            return { accessKeyId: believed, writtenAt: instant(writtenAt) };
-          }),
-        readPast: () =>
-          this.#call(`readPast ${label}`, false, (state) => {
-            const { pending, history } = at(state);
-            return { pending, history: kind === "forgetful" ? [] : [...history] };
-          }),
-        readSecret: (id) =>
-          this.#call(`readSecret ${label} ${id}`, false, (state) =>
-            [at(state).serves, at(state).pending].includes(id) ? secretOf(id) : null,
-          ),
+        read: () => this.#ask(calls.read(label, index)),
+        readPast: () => this.#ask(calls.readPast(label, index)),
+        readSecret: (id) => this.#ask(calls.readSecret(label, index, id)),
         ...(kind === "staged"
           ? {
-              stage: ({ accessKeyId: id }) =>
-                this.#call(`stage ${label} ${id}`, true, (state) => {
-                  at(state).pending = id;
-                }),
-              unstage: (id: AccessKeyId) =>
-                this.#call(`unstage ${label} ${id}`, true, (state) => {
-                  if (at(state).pending === id) at(state).pending = null;
-                }),
+              stage: ({ accessKeyId: id }) => this.#ask(calls.stage(label, index, id)),
+              unstage: (id: AccessKeyId) => this.#ask(calls.unstage(label, index, id)),
             }
           : {}),
       };
@@ -357,4 +205,106 @@ export class Runner implements Knowledge {
   }
 }
 
-const secretOf = (id: AccessKeyId): Secret => new Secret(`secret-of-${id}`);
+function unlessUnknown(error: unknown): void {
+  if (!(error instanceof CallError) || error.kind === "unknown") throw error;
+}
+
+/** All that the engine does by itself is done before the next turn of the event loop. */
+const calm = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * What a runner has become by all that it was told, from its start on. The engine has no other source, so what it does next
+ * follows from that: two runners of one memory are in one state, wherever the rest of the world stands.
+ */
+export interface Memory {
+  readonly number: number;
+  /** Null where it was just started. */
+  readonly before: { readonly memory: Memory; readonly told: Told } | null;
+  readonly name: string;
+  readonly startedAt: number;
+  /** Its calls, in the order in which they go through. */
+  readonly waiting: readonly Waiting[];
+  readonly sleepsUntil: number | null;
+  /** `broken` = what the run rejected with, if it did. */
+  readonly end: { readonly report: UserReport | null; readonly broken: unknown } | null;
+  readonly next: Map<string, Memory>;
+}
+
+/** How many processes are kept where they stand. The others are driven there anew when they are needed. */
+const LIVING = 3_000;
+
+/**
+ * Every memory that a runner can have is found once, by running the engine; a million states share some ten thousand of them.
+ * A process cannot be copied: one that went on is driven again from its start, with the same answers, for its next way.
+ */
+export class Memories {
+  readonly #setup: Setup;
+  readonly #calls: Calls;
+  readonly #sabotage: Sabotage | null;
+  readonly #starts = new Map<string, Memory>();
+  readonly #living = new Map<Memory, Process>();
+  /** How many memories were found; how many steps of the engine that took. */
+  count = 0;
+  steps = 0;
+
+  constructor(setup: Setup, calls: Calls, sabotage: Sabotage | null) {
+    this.#setup = setup;
+    this.#calls = calls;
+    this.#sabotage = sabotage;
+  }
+
+  async start(name: string, at: number): Promise<Memory> {
+    const key = `${name} ${at}`;
+    const known = this.#starts.get(key);
+    if (known !== undefined) return known;
+    const process = await Process.start(name, at, this.#setup, this.#calls, this.#sabotage);
+    const memory = this.#remember(null, name, at, process);
+    this.#starts.set(key, memory);
+    return memory;
+  }
+
+  /** What the runner becomes when it is told this. Answers at once where that is known. */
+  tell(memory: Memory, told: Told): Memory | Promise<Memory> {
+    return memory.next.get(keyOf(told)) ?? this.#find(memory, told);
+  }
+
+  async #find(memory: Memory, told: Told): Promise<Memory> {
+    const process = this.#living.get(memory) ?? (await this.#drive(memory));
+    this.#living.delete(memory);
+    this.steps += 1;
+    await process.tell(told);
+    const next = this.#remember({ memory, told }, memory.name, memory.startedAt, process);
+    memory.next.set(keyOf(told), next);
+    return next;
+  }
+
+  async #drive(memory: Memory): Promise<Process> {
+    const way: Told[] = [];
+    for (let at = memory.before; at !== null; at = at.memory.before) way.push(at.told);
+    const process = await Process.start(memory.name, memory.startedAt, this.#setup, this.#calls, this.#sabotage);
+    this.steps += way.length;
+    for (const told of way.toReversed()) await process.tell(told);
+    return process;
+  }
+
+  #remember(before: Memory["before"], name: string, startedAt: number, process: Process): Memory {
+    this.count += 1;
+    const memory = { number: this.count, before, name, startedAt, ...process.standing(), next: new Map() };
+    if (memory.end === null) this.#living.set(memory, process);
+    const [oldest] = this.#living.keys();
+    if (oldest !== undefined && this.#living.size > LIVING) this.#living.delete(oldest);
+    return memory;
+  }
+}
+
+/** The same for whatever the engine cannot tell apart. A secret says no more than the id of the key that stands beside it. */
+export function keyOf(told: Told): string {
+  switch (told.kind) {
+    case "woken":
+      return `${told.at}`;
+    case "error":
+      return `${told.at} ${told.error.kind} ${told.error.code}`;
+    case "answer":
+      return `${told.at} ${JSON.stringify(told.value instanceof Map ? [...told.value] : told.value)}`;
+  }
+}
