@@ -2,14 +2,12 @@ import { describe, expect, it } from "vitest";
 import { explore, type Findings, replay } from "./explore.ts";
 import { layouts, setupNamed, setups } from "./setups.ts";
 import type { Sabotage } from "./runner.ts";
+import { SCOPE } from "../support/scope.ts";
 
-/** `npm run proof` has time for every interleaving of two runs; the tests, for those under one policy and where a person acts. */
+/** `npm run proof` has time for every interleaving of two runs; the tests, for those stories where a person acts. */
 const SELECTED: readonly (readonly [string, RegExp | null])[] =
-  process.env["KEYTURN_PROOF"] === undefined
-    ? [
-        ["safe/readable", /^start$/],
-        ["safe/write-only", /^do:/],
-      ]
+  SCOPE === "tests"
+    ? [["safe/write-only", /^do:/]]
     : [
         ["safe/readable", null],
         ["threshold/write-only", null],
