@@ -73,7 +73,9 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     const rewritten = Buffer.from(proxy.rewrite(call, answer.body.toString()));
     outgoing.writeHead(answer.status, { ...answer.headers, "content-length": String(rewritten.length) });
     if (fault.kind !== "cut") return void outgoing.end(rewritten);
-    outgoing.write(rewritten.subarray(0, Math.max(1, rewritten.indexOf(fault.before))), () => outgoing.socket?.destroy());
+    outgoing.write(rewritten.subarray(0, Math.max(1, rewritten.indexOf(fault.before))), () =>
+      outgoing.socket?.destroy(),
+    );
   }
 
   function forward(incoming: IncomingMessage, body: Buffer) {
