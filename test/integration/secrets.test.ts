@@ -25,7 +25,7 @@ import { allOf, canary, tells } from "../support/canary.ts";
 import { type CliOptions, keyturn, MAIN } from "../support/cli.ts";
 import { emulated } from "../support/emulated.ts";
 import { type Call, type Fault } from "../support/fault-proxy.ts";
-import { callerEnvironment, keyturnHere } from "../support/in-process.ts";
+import { callerEnvironment, keyturnHere, typed } from "../support/in-process.ts";
 import { motoMissing } from "../support/moto.ts";
 
 /** A second between two questions to a new key is a thousand times what the emulator takes: in this process nobody sleeps longer. */
@@ -208,7 +208,9 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
     "no-xml": (body) => body.replace(/^<[^>]*>/, "{"),
     "no-key-id": (body) => body.replace(/<AccessKeyId>[^<]*<\/AccessKeyId>/, ""),
     "of-another": (body) => body.replace(/<UserName>[^<]*<\/UserName>/, "<UserName>mallory</UserName>"),
-    "no-status-that-is-one": (body) => body.replace("<AccessKeyId>", `<AccessKeyId a="${canary(0)}">&${canary(0)};`),
+    "an-entity": (body) => body.replace("<AccessKeyId>", `<AccessKeyId a="${canary(0)}">&${canary(0)};`),
+    "a-tag-of-it": (body) => body.replace("<SecretAccessKey>", "<SecretAccessKey><"),
+    "a-date-of-it": (body) => body.replace(/<CreateDate>[^<]*/, `<CreateDate>${canary(1)}`),
     "a-page": (body) => `<html>${body.slice(0, -3)}`,
   };
   const REFUSED: Readonly<Record<string, Fault>> = {
@@ -240,7 +242,8 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
     const names = [...Object.keys(GARBLED), ...Object.keys(REFUSED)];
     await moto.seed(names.map((name) => old(name)));
     garble();
-    const RUN = ["run", "--all-users", ...NOW, "--verbose", "--deliver", "file:./keys/{user}.json"];
+    const deliver = ["--deliver", "file:./keys/{user}.json", "--max-rotations", "100"];
+    const RUN = ["run", "--all-users", ...NOW, "--verbose", ...deliver];
     const first = await here([...RUN, "--format", "json"]);
     note("the first run", first.stdout, first.stderr);
     const { users } = JSON.parse(first.stdout) as { users: readonly { userName: string; outcome: string }[] };
@@ -338,6 +341,35 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
     expect(leaks()).toEqual([]);
     expect(handedOut).toBeGreaterThanOrEqual(4);
     expect(isDelivered()).toBe(true);
+  });
+
+  it("of credentials that come from elsewhere, where what comes cannot be read", async () => {
+    const [json, bare] = [`{"Version": 1, "SecretAccessKey": "${canary(1)}" oops`, canary(1)];
+    const xml = `<AssumeRoleResponse><AssumeRoleResult><Credentials><SecretAccessKey><${canary(1)}</Secret`;
+    for (const [name, text] of Object.entries({ json, bare })) writeFileSync(join(home, "keys", name), text);
+    const config = {
+      garbled: `credential_process = cat ${home}/keys/json`,
+      bare: `credential_process = cat ${home}/keys/bare`,
+      failing: `credential_process = sh -c "cat ${home}/keys/json >&2; exit 3" --token ${canary(3)}`,
+      container: "role_arn = arn:aws:iam::123456789012:role/x\ncredential_source = EcsContainer",
+      role: "role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = base",
+      base: `aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = ${canary(2)}`,
+    };
+    const sections = Object.entries(config).map(([name, text]) => `[profile ${name}]\n${text}\n`);
+    writeFileSync(join(home, ".aws", "config"), sections.join(""), { mode: 0o600 });
+    for (const profile of ["garbled", "bare", "failing", "container", "role"]) {
+      proxy.before = () => ({ kind: "reply", status: 200, body: profile === "role" ? xml : bare });
+      const { code, out, err } = await typed(["scan", "--profile", profile, "--verbose"], proxy.url, {
+        HOME: home,
+        AWS_ACCESS_KEY_ID: null,
+        AWS_SECRET_ACCESS_KEY: null,
+        ...(profile === "container" ? { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${proxy.url}/credentials` } : {}),
+      });
+      note(profile, out, err);
+      expect([code, out], err).toEqual([2, ""]);
+      expect(err).toContain(`the profile "${profile}" gives no AWS credentials (`);
+    }
+    expect(leaks()).toEqual([]);
   });
 
   it("of the programs in place of older tools, but where those print it themselves", async () => {
