@@ -242,7 +242,9 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
       const first = await scene.run("2s");
       const other = await second[0];
       const when = `second run at call ${index + 1}`;
-      expect([first.code, other?.code], when).toEqual([0, 0]);
+      // Under load the undisturbed run may have asked once more than this one: then there is no such step.
+      if (scene.proxy.calls.length > index) expect(second, when).toHaveLength(1);
+      expect([first.code, other?.code ?? 0], when).toEqual([0, 0]);
       await expectHealed(scene, when, "Active");
       await scene.proxy.stop();
     });
