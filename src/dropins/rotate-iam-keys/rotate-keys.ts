@@ -188,8 +188,6 @@ export function wordsFor(error: unknown): string {
     return `${action} on ${resource} ${kind === "denied" ? "is denied" : `failed: ${code}`}: ${message}`;
   }
   const what =
-    error instanceof BrokenInvariant
-      ? `broken invariant: ${error.message}`
-      : `unexpected: ${unexpectedWords(error)}`;
+    error instanceof BrokenInvariant ? `broken invariant: ${error.message}` : `unexpected: ${unexpectedWords(error)}`;
   return `${what}; this is a bug, please report it; the next run goes on safely`;
 }
