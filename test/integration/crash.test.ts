@@ -240,11 +240,10 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
         return { kind: "pass" };
       };
       const first = await scene.run("2s");
-      const other = await second[0];
+      // On a busy machine a first run may stop before this step, because reading took it too long: then the second comes after it.
+      const other = await (second[0] ?? scene.runHere());
       const when = `second run at call ${index + 1}`;
-      // Under load the undisturbed run may have asked once more than this one: then there is no such step.
-      if (scene.proxy.calls.length > index) expect(second, when).toHaveLength(1);
-      expect([first.code, other?.code ?? 0], when).toEqual([0, 0]);
+      expect([first.code, other.code], when).toEqual([0, 0]);
       await expectHealed(scene, when, "Active");
       await scene.proxy.stop();
     });
