@@ -175,7 +175,7 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
   });
 
   const io = {
-    out: (_: string): void => undefined,
+    out: () => undefined,
     err: (text: string) => note("an error", text),
     print: async () => undefined,
     isInteractive: false,
