@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Parts of names, the longest first; the last one is part of every name. */
-const LONG = ["crash.test", "whole-account", "never-switches", "/integration/", "/dropins/", ""];
+const LONG = ["crash.test", "whole-account", "never-switches", "/integration/", "/dropins/", "/model/", ""];
 
 /** What takes long comes first, so that no core idles at the end. */
 class LongestFirst extends BaseSequencer {
@@ -15,14 +15,21 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Their tests touch neither the environment nor other modules: they share what a process has loaded once. */
+const PURE = ["config", "core", "documents", "engine", "report"].map((folder) => `test/${folder}/**/*.test.ts`);
+const ALL = ["test/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Some tests mostly wait: for settling, for a process that starts.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
+    projects: [
+      { extends: true, test: { name: "whole", include: ALL, exclude: PURE } },
+      { extends: true, test: { name: "pure", include: PURE, isolate: false } },
+    ],
   },
 });

@@ -1,9 +1,22 @@
-// Plays the crash rig and the model beyond what the tests have time for: `npm run proof`, or `npm run proof -- --quick`.
+// The searches, beyond what the tests have time for: `npm run proof`, or `npm run proof -- --quick`, which is part of CI.
 import { spawnSync } from "node:child_process";
 
-const scope = process.argv.includes("--quick") ? "quick" : "all";
-const { status } = spawnSync("npx", ["vitest", "run", "test/integration/crash.test.ts", "test/model"], {
+/** The crash rig, every story of the model, months in a simulated account, and a month of hourly runs. */
+const SEARCHES = [
+  "test/integration/crash.test.ts",
+  "test/integration/never-switches.test.ts",
+  "test/model",
+  "test/simulation",
+];
+
+const words = process.argv.slice(2);
+const unknown = words.find((word) => word !== "--quick");
+if (unknown !== undefined) {
+  console.error(`error: ${unknown} is no option of npm run proof\nhint: npm run proof -- --quick, or none`);
+  process.exit(2);
+}
+const { status } = spawnSync("npx", ["vitest", "run", ...SEARCHES], {
   stdio: "inherit",
-  env: { ...process.env, KEYTURN_PROOF: scope },
+  env: { ...process.env, KEYTURN_PROOF: words.length > 0 ? "quick" : "all" },
 });
 process.exit(status ?? 1);

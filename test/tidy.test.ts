@@ -162,6 +162,15 @@ describe("the house is tidy:", () => {
     ]);
   });
 
+  it("no process is started: everybody on the machine can read its arguments, and many its environment", () => {
+    expect(files.filter((name) => textOf(name).includes("node:child_process"))).toEqual([]);
+  });
+
+  it("an error is never printed as it is: a reply of AWS may hang on it", () => {
+    const prints = /\bconsole\.\w+\(|(?<!\.|async )\binspect\(|\.stack\b|\$response|JSON\.stringify\((?:error|cause)\b/;
+    expect(files.filter((name) => prints.test(textOf(name)))).toEqual([]);
+  });
+
   it("nothing is left for later", () => {
     expect(files.filter((name) => /\b(TODO|FIXME|XXX|HACK)\b/.test(textOf(name)))).toEqual([]);
   });

@@ -89,8 +89,18 @@ export async function credentialsEnd(access: AwsAccess): Promise<Instant | null>
   }
 }
 
+/** What quotes what came: a parser the beginning of the text, a command that failed its own line and its output. */
+const QUOTES = /JSON|XML|[Dd]eserializ|Command failed/;
+
+/** The SDK's own words, but where they may quote credentials: then what is known of them. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  if (error instanceof SyntaxError || QUOTES.test(error.message)) return "what came in answer cannot be used";
+  return error.message.replaceAll(/\s+/g, " ").slice(0, 300);
+}
+
 function noCredentials({ profile }: AwsAccess, error: unknown): InvalidInput {
-  const words = error instanceof Error ? error.message.replaceAll(/\s+/g, " ").slice(0, 300) : "";
+  const words = wordsOf(error);
   const whose =
     profile === null ? "no AWS credentials were found" : `the profile "${profile}" gives no AWS credentials`;
   if (/sso|token is expired|aws sso login/i.test(words)) {

@@ -1,3 +1,5 @@
+import { unexpectedWords } from "../report/unexpected.ts";
+
 /**
  * Runs a program as this process: its exit code becomes the process's. `err` prints a line on standard error.
  * The default handlers print error objects with everything that hangs on them, replies of AWS included.
@@ -10,7 +12,7 @@ export async function runProcess(
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
-      err(`error: unexpected: ${error instanceof Error ? error.name : "unknown"}`);
+      err(`error: unexpected: ${unexpectedWords(error)}`);
       err("hint: this is a bug, please report it; the next run goes on safely");
       process.exit(70);
     });

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { InvalidInput } from "../core/invalid-input.ts";
+import { unexpectedWords } from "../report/unexpected.ts";
 import { EXIT, Exit } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { version } from "./version.ts";
@@ -188,11 +189,10 @@ async function explain(error: unknown, io: Io): Promise<number> {
       "the run stopped before it did any harm; this is a bug, please report it",
     );
   }
-  const where = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
   return complain(
     io,
     EXIT.brokenInvariant,
-    `unexpected: ${where}`,
+    `unexpected: ${unexpectedWords(error)}`,
     "this is a bug, please report it; the next run goes on safely",
   );
 }

@@ -15,8 +15,9 @@ import type { DropInIo } from "../../src/dropins/hand-out.ts";
 import { main } from "../../src/dropins/iam-credential-rotation/program.ts";
 import { WriteFailed } from "../../src/host/write-all.ts";
 import { type CliOptions, keyturn, temporaryFolder } from "../support/cli.ts";
-import { type Call, type Fault, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { type Moto, motoMissing, type SeededKey, startMoto, type UserSeed } from "../support/moto.ts";
+import { emulated } from "../support/emulated.ts";
+import { type Call, type Fault } from "../support/fault-proxy.ts";
+import { motoMissing, type SeededKey, type UserSeed } from "../support/moto.ts";
 
 const BUILT = fileURLToPath(new URL("../../dist/dropins/iam-credential-rotation/main.js", import.meta.url));
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -128,8 +129,7 @@ describe("the command line of iam-credential-rotation", () => {
 });
 
 describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emulator ${motoMissing ?? ""}`, () => {
-  let moto: Moto;
-  let proxy: FaultProxy;
+  const { moto, proxy } = emulated({ keep: true });
   /** Scenarios run side by side, each with users of its own: a fault is looked up by the user that a call names. */
   const faults = new Map<string, (call: Call) => Fault | null>();
   const calls: { readonly userName: string; readonly action: string }[] = [];
@@ -139,8 +139,6 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
   const before = { ...process.env };
 
   beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startFaultProxy(moto.url);
     proxy.before = (call) => {
       const body = new URLSearchParams(call.body);
       const userName = body.get("UserName") ?? "";
@@ -160,8 +158,6 @@ describe.skipIf(motoMissing !== null)(`iam-credential-rotation against AWS's emu
   });
   afterAll(async () => {
     process.env = before;
-    await proxy.stop();
-    await moto.stop();
   });
 
   const rotate = async (...[args, options]: Parameters<typeof run>): Promise<Ran & { readonly handed: Handed }> => {

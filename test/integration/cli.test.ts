@@ -12,11 +12,11 @@ import {
 import { join } from "node:path";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type CliOptions, type CliResult, keyturn, temporaryFolder } from "../support/cli.ts";
-import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { emulated } from "../support/emulated.ts";
 import { keyturnHere } from "../support/in-process.ts";
-import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+import { motoMissing } from "../support/moto.ts";
 
 const CHANGES = /CreateAccessKey|UpdateAccessKey|DeleteAccessKey|TagUser|Put|CreateSecret|UpdateSecret|DeleteParameter/;
 
@@ -98,22 +98,11 @@ describe("the command line without AWS", () => {
 });
 
 describe.skipIf(motoMissing !== null)(`the command line against AWS's emulator ${motoMissing ?? ""}`, () => {
-  let moto: Moto;
-  let proxy: FaultProxy;
+  const { moto, proxy } = emulated();
   let home: string;
-  beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startFaultProxy(moto.url);
-  });
   beforeEach(async () => {
-    await moto.reset();
-    proxy.reset();
     home = temporaryFolder();
     mkdirSync(join(home, "keys"), { mode: 0o700 });
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await moto.stop();
   });
 
   /** In a process of its own where the options ask for what only that has, else in this one. */

@@ -2,30 +2,19 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { IAMClient, TagUserCommand } from "@aws-sdk/client-iam";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/cli.ts";
-import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { emulated } from "../support/emulated.ts";
 import { keyturnHere, typed } from "../support/in-process.ts";
-import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+import { motoMissing } from "../support/moto.ts";
 
 const RECIPES = fileURLToPath(new URL("../../recipes/", import.meta.url));
 const OLD = [{ ageDays: 200, usedDaysAgo: 0.5 }];
 
 describe.skipIf(motoMissing !== null)(`the configuration, against AWS's emulator ${motoMissing ?? ""}`, () => {
-  let moto: Moto;
-  let proxy: FaultProxy;
+  const { moto, proxy } = emulated();
   let home: string;
-  beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startFaultProxy(moto.url);
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await moto.stop();
-  });
   beforeEach(async () => {
-    await moto.reset();
-    proxy.reset();
     home = temporaryFolder();
     mkdirSync(join(home, "keys"), { mode: 0o700 });
   });

@@ -2,12 +2,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { LEAST_NODE } from "../../src/cli/doctor.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { type Call, type Fault, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { emulated } from "../support/emulated.ts";
+import { type Call, type Fault } from "../support/fault-proxy.ts";
 import { typed } from "../support/in-process.ts";
-import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+import { motoMissing } from "../support/moto.ts";
 
 const CHANGES = /:(Create|Update|Delete|Tag|Untag|Put|Restore|Rotate)/;
 
@@ -43,24 +44,13 @@ function simulation({ body }: Call, denied: readonly string[]): Fault {
 const DENIED: Fault = { kind: "error", status: 403, code: "AccessDenied" };
 
 describe.skipIf(motoMissing !== null)(`keyturn doctor ${motoMissing ?? ""}`, () => {
-  let moto: Moto;
-  let proxy: FaultProxy;
+  const { moto, proxy } = emulated();
   /** What the simulation denies; null = it may not be asked. */
   let denied: readonly string[] | null;
   /** Further faults, by action. */
   let faults: Readonly<Record<string, Fault>>;
 
-  beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startFaultProxy(moto.url);
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await moto.stop();
-  });
   beforeEach(async () => {
-    await moto.reset();
-    proxy.reset();
     [denied, faults] = [[], {}];
     proxy.before = (call) => {
       if (call.action === "iam:SimulatePrincipalPolicy") return denied === null ? DENIED : simulation(call, denied);

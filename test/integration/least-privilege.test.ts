@@ -1,11 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { runSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/cli.ts";
-import { type Call, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { emulated } from "../support/emulated.ts";
+import { type Call } from "../support/fault-proxy.ts";
 import { keyturnHere } from "../support/in-process.ts";
-import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+import { motoMissing } from "../support/moto.ts";
 
 const ACCOUNT = "123456789012";
 const REGION = "eu-west-1";
@@ -19,22 +20,11 @@ interface Policy {
 }
 
 describe.skipIf(motoMissing !== null)(`the policy that keyturn prints ${motoMissing ?? ""}`, () => {
-  let moto: Moto;
-  let proxy: FaultProxy;
+  const { moto, proxy } = emulated();
   let home: string;
-  beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startFaultProxy(moto.url);
-  });
   beforeEach(async () => {
-    await moto.reset();
-    proxy.reset();
     home = temporaryFolder();
     mkdirSync(join(home, "keys"), { mode: 0o700 });
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await moto.stop();
   });
 
   /**

@@ -1,28 +1,21 @@
 import { lstatSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { type CliResult, keyturn, temporaryFolder } from "../support/cli.ts";
-import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { emulated } from "../support/emulated.ts";
 import { keyturnHere } from "../support/in-process.ts";
-import { type Moto, motoMissing, type SeededKey, startMoto } from "../support/moto.ts";
+import { motoMissing, type SeededKey } from "../support/moto.ts";
 
 const DAY = 86_400;
 const TARGET = "aws-profile:rotator";
 
 describe.skipIf(motoMissing !== null)(`the key that signs the run itself ${motoMissing ?? ""}`, () => {
-  let moto: Moto;
-  let proxy: FaultProxy;
+  const { moto, proxy } = emulated();
   let home: string;
   let file: string;
   let old: SeededKey;
 
-  beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startFaultProxy(moto.url);
-  });
   beforeEach(async () => {
-    await moto.reset();
-    proxy.reset();
     home = temporaryFolder();
     mkdirSync(join(home, ".aws"), { mode: 0o700 });
     file = join(home, ".aws", "credentials");
@@ -31,10 +24,6 @@ describe.skipIf(motoMissing !== null)(`the key that signs the run itself ${motoM
     old = key;
     writeFileSync(file, credentials(old.accessKeyId, old.secretAccessKey), { mode: 0o600 });
     writeFileSync(join(home, ".aws", "config"), CONFIG);
-  });
-  afterAll(async () => {
-    await proxy.stop();
-    await moto.stop();
   });
 
   const go = (args: readonly string[]) => keyturn(args, { cwd: home, env: { AWS_ENDPOINT_URL: proxy.url } });

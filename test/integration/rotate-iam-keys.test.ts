@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { main } from "../../src/dropins/rotate-iam-keys/program.ts";
 import { WriteFailed } from "../../src/host/write-all.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { type Call, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
+import { emulated } from "../support/emulated.ts";
+import { type Call } from "../support/fault-proxy.ts";
+import { motoMissing } from "../support/moto.ts";
 
 /** A second between two questions to a new key is a thousand times what the emulator takes: in this process nobody sleeps longer. */
 const pace = vi.hoisted(() => ({ longestMs: 20 }));
@@ -83,27 +84,20 @@ const breakAtSecret = (written: number) => (text: string) => {
 const outcome = ({ username, success }: { username: string; success: boolean }) => [username, success];
 
 describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${motoMissing ?? ""}`, () => {
-  let moto: Moto;
-  let proxy: FaultProxy;
+  const { moto, proxy } = emulated();
   let home: string;
   beforeAll(async () => {
-    moto = await startMoto();
-    proxy = await startFaultProxy(moto.url);
     vi.stubEnv("AWS_ENDPOINT_URL", proxy.url);
     vi.stubEnv("AWS_ACCESS_KEY_ID", "ASIATESTRUNNER000000");
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
     vi.stubEnv("AWS_PROFILE", undefined);
   });
   beforeEach(async () => {
-    await moto.reset();
-    proxy.reset();
     home = temporaryFolder();
     mkdirSync(join(home, "keys"), { mode: 0o700 });
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
-    await proxy.stop();
-    await moto.stop();
   });
 
   interface Ran {

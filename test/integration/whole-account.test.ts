@@ -80,7 +80,8 @@ describe.skipIf(motoMissing !== null)(`an account of 40 users with keys of two y
       expect(blocked(after)).toBe(0);
 
       // The weeks after: consumers read their new keys, and the schedule does the rest.
-      for (let day = 1; day <= 85; day += 10) {
+      // Each visit has its work: who waited for a slot to become free goes round twice, and no run makes more than ten keys.
+      for (const day of [1, 11, 31, 41, 51, 82]) {
         await moto.shift(day * DAY);
         for (const name of readdirSync(join(shell.home, "keys")).filter((file) => file.endsWith(".json"))) {
           workload.set(
@@ -173,7 +174,7 @@ function transcript(lines: readonly string[], began: number): string {
     "A session at a terminal, as the tests run it against an emulator of AWS: 13 users in use, 10 whose key nobody has used for",
     "a year, 8 with two keys, 5 with an Inactive one, 4 people with a console password. Every command below was printed by",
     "keyturn itself; only `--yes` was added, because nobody sat there to answer. Between the last two commands the schedule ran",
-    "once a week for three months, while consumers read their new keys from the files.",
+    "for three months, while consumers read their new keys from the files.",
     "",
     "```console",
     text,

@@ -4,10 +4,11 @@ import { explore, type Findings } from "./explore.ts";
 import { replay } from "./replay.ts";
 import { layouts, setupNamed, setups } from "./setups.ts";
 import type { Sabotage } from "./calls.ts";
+import { SCOPE } from "../support/scope.ts";
 
 /** `npm run proof` has time for every interleaving of two runs under more policies than the tests have. */
 const SELECTED: readonly (readonly [string, RegExp | null])[] =
-  process.env["KEYTURN_PROOF"] === undefined
+  SCOPE === "tests"
     ? [
         ["safe/readable", /^(start|late)$/],
         ["safe/write-only", /^do:/],

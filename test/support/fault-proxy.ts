@@ -13,11 +13,15 @@ export interface Call {
   readonly body: string;
 }
 
-/** What to do with a call. `lose-reply` = it takes effect, but no answer comes · `lose` = it never arrives. */
+/**
+ * What to do with a call. `lose-reply` = it takes effect, but no answer comes · `lose` = it never arrives · `cut` = it takes
+ * effect, and the connection breaks in the middle of the answer, before the text given.
+ */
 export type Fault =
   | { readonly kind: "pass" }
   | { readonly kind: "lose" }
   | { readonly kind: "lose-reply" }
+  | { readonly kind: "cut"; readonly before: string }
   | { readonly kind: "error"; readonly status: number; readonly code: string; readonly afterEffect?: boolean }
   | { readonly kind: "reply"; readonly status: number; readonly body: string };
 
@@ -68,7 +72,10 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     proxy.overhear(answer.body.toString());
     const rewritten = Buffer.from(proxy.rewrite(call, answer.body.toString()));
     outgoing.writeHead(answer.status, { ...answer.headers, "content-length": String(rewritten.length) });
-    outgoing.end(rewritten);
+    if (fault.kind !== "cut") return void outgoing.end(rewritten);
+    outgoing.write(rewritten.subarray(0, Math.max(1, rewritten.indexOf(fault.before))), () =>
+      outgoing.socket?.destroy(),
+    );
   }
 
   function forward(incoming: IncomingMessage, body: Buffer) {

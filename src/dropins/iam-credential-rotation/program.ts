@@ -2,6 +2,7 @@ import { EXIT } from "../../cli/exit.ts";
 import { version } from "../../cli/version.ts";
 import { InvalidInput } from "../../core/invalid-input.ts";
 import { plain } from "../../report/table.ts";
+import { unexpectedWords } from "../../report/unexpected.ts";
 import { unheeded } from "../boto3.ts";
 import type { DropInIo } from "../hand-out.ts";
 import { BareUsageError, HELP, parseCommandLine, usageError, versionLine } from "./command-line.ts";
@@ -52,10 +53,9 @@ async function explain(error: unknown, io: DropInIo): Promise<number> {
       "the run stopped before it did any harm; this is a bug, please report it",
     );
   }
-  const name = error instanceof Error ? error.name : "unknown";
   return say(
     EXIT.brokenInvariant,
-    `error: unexpected: ${name}`,
+    `error: unexpected: ${unexpectedWords(error)}`,
     "this is a bug, please report it; the next run goes on safely",
   );
 }

@@ -15,6 +15,7 @@ import { sameForAll } from "../../core/rulebook.ts";
 import type { UserReport } from "../../core/result.ts";
 import { days, type Instant, milliseconds } from "../../core/time.ts";
 import { CallError } from "../../ports.ts";
+import { unexpectedWords } from "../../report/unexpected.ts";
 import { handOut } from "../hand-out.ts";
 import { lenient } from "../lenient.ts";
 import { readingOwnWrites } from "../own-writes.ts";
@@ -188,8 +189,6 @@ export function wordsFor(error: unknown): string {
     return `${action} on ${resource} ${kind === "denied" ? "is denied" : `failed: ${code}`}: ${message}`;
   }
   const what =
-    error instanceof BrokenInvariant
-      ? `broken invariant: ${error.message}`
-      : `unexpected: ${error instanceof Error ? error.name : "unknown"}`;
+    error instanceof BrokenInvariant ? `broken invariant: ${error.message}` : `unexpected: ${unexpectedWords(error)}`;
   return `${what}; this is a bug, please report it; the next run goes on safely`;
 }
