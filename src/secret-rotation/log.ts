@@ -5,11 +5,14 @@ import { CallError, type Journal } from "../ports.ts";
 /** What a function writes down: one JSON object a line. */
 export interface Log {
   readonly info: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
+  readonly warn: (message: string, fields?: Readonly<Record<string, unknown>>) => void;
   readonly error: (problem: unknown, fields?: Readonly<Record<string, unknown>>) => void;
   /** Each step of the engine: what was only begun is told where `debug` is on. */
   readonly step: Journal;
   /** From now on this value is taken out of every line, wherever it stands. */
   readonly hide: (secret: Secret) => void;
+  /** A text without the values that are hidden. */
+  readonly clean: (text: string) => string;
 }
 
 /** A log of lines. `write` takes one line, without its end. */
@@ -19,6 +22,7 @@ export function openLog(write: (line: string) => void, debug: boolean): Log {
     write(scrub(JSON.stringify({ level, message, ...fields }), secrets));
   return {
     info: (message, fields = {}) => line("INFO", message, fields),
+    warn: (message, fields = {}) => line("WARN", message, fields),
     error: (problem, fields = {}) => line("ERROR", sentenceOf(problem), { ...fields, ...hintOf(problem) }),
     step: ({ userName, step, outcome, accessKeyIds, reason }) => {
       if (outcome === "started" && !debug) return;
@@ -29,6 +33,7 @@ export function openLog(write: (line: string) => void, debug: boolean): Log {
       });
     },
     hide: (secret) => void secrets.push(secret),
+    clean: (text) => scrub(text, secrets),
   };
 }
 

@@ -117,7 +117,10 @@ function roleFrom(arn: string | null, externalId: string | null): Role | null {
     throw new InvalidInput("KEYTURN_EXTERNAL_ID is set, but no role", "set KEYTURN_ROLE_ARN, too");
   }
   if (!/^arn:[\w-]+:iam::\d{12}:role\/[\x21-\x7e]+$/.test(arn))
-    throw new InvalidInput(`KEYTURN_ROLE_ARN: "${arn}" is not the ARN of a role`, "arn:aws:iam::111122223333:role/NAME");
+    throw new InvalidInput(
+      `KEYTURN_ROLE_ARN: "${arn}" is not the ARN of a role`,
+      "arn:aws:iam::111122223333:role/NAME",
+    );
   return { arn, externalId };
 }
 

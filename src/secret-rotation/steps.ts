@@ -7,11 +7,10 @@ import { isOpen, parseRecord } from "../core/record.ts";
 import { age, later, milliseconds, minutes, seconds } from "../core/time.ts";
 import { describeSecret, readVersion } from "../destinations/secretsmanager.ts";
 import type { UserDocument } from "../documents/json.ts";
-import { byHand } from "../engine/by-hand.ts";
 import { begin, finish, resume, verify } from "../engine/rotate.ts";
 import { Slots } from "../engine/slots.ts";
 import { type RotationParts, takeTurn, type TurnReport } from "../engine/take-turn.ts";
-import type { Turn } from "../engine/turn.ts";
+import { asTurnEnd, Turn, type TurnEnd } from "../engine/turn.ts";
 import type { Subject, World } from "../engine/world.ts";
 import type { RotationEvent } from "./event.ts";
 import { type Host, type Invocation, isOfRotation, openInvocation, worldOf } from "./host.ts";
@@ -138,16 +137,23 @@ function mayPrecede({ action, keys }: UserDecision): boolean {
 
 /** The new key must sign in, twice; and read the test object, where there is one. */
 async function test(rotation: Rotation): Promise<string> {
-  const { subject, world, held } = rotation;
+  const { subject, world, held, host } = rotation;
   if (held === null) throw nothingHeld(rotation);
   const { accessKeyId, secretAccessKey } = held;
   // Secrets Manager tests a configuration with a copy of the current value, which holds no key before the first rotation.
   if (accessKeyId === null && secretAccessKey === null) return "no key was made yet: nothing is to be tested";
   if (accessKeyId === null || secretAccessKey === null) throw nothingHeld(rotation);
-  const tested = await byHand(world, subject, "testSecret", (turn) => verify(turn, { accessKeyId, secretAccessKey }));
-  if (tested.kind === "done") return `${accessKeyId} signs in as ${subject.user.arn}`;
-  throw new InvalidInput(tested.sentence, tested.kind === "failed" ? tested.hint : null);
+  try {
+    const pair = { accessKeyId, secretAccessKey };
+    await new Slots(1, host.clock).use((slot) => verify(new Turn(world, subject, slot), pair));
+  } catch (error) {
+    throw asInput(asTurnEnd("testSecret", error).outcome);
+  }
+  return `${accessKeyId} signs in as ${subject.user.arn}`;
 }
+
+const asInput = (outcome: TurnEnd["outcome"]): InvalidInput =>
+  new InvalidInput(outcome.sentence, outcome.kind === "failed" ? outcome.hint : null);
 
 /** Serves the key of this rotation from now on and records it as delivered, as far as that was not done before. */
 async function complete(rotation: Rotation): Promise<string> {
@@ -194,7 +200,7 @@ async function turnsUntil(rotation: Rotation, wanted: Wanted): Promise<TurnRepor
     if (outcome?.kind === "done") {
       if (wanted.isDone(decision)) return report;
     } else if (outcome !== null) {
-      throw new InvalidInput(outcome.sentence, outcome.kind === "failed" ? outcome.hint : null);
+      throw asInput(outcome);
     } else if (!(await waited(rotation, decision))) {
       if (wanted.isOptional === true && decision.code !== "turn-in-progress") return null;
       throw inTheWay(rotation, decision);

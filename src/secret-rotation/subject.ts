@@ -104,5 +104,4 @@ export function subjectOf(
 }
 
 /** The version that consumers get; null where there is none. */
-export const currentVersion = (secret: DescribeSecretCommandOutput): string | null =>
-  versionWith(secret, "AWSCURRENT");
+export const currentVersion = (secret: DescribeSecretCommandOutput): string | null => versionWith(secret, "AWSCURRENT");

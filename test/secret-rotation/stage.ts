@@ -68,8 +68,7 @@ export class Stage {
       this.account.addKey(userName, { createDate: instant(START - days(ageDays)), status }),
     );
     const served = pairs.at(-1);
-    const key =
-      served === undefined ? {} : { Key: served.accessKeyId, Secret: served.secretAccessKey.reveal() };
+    const key = served === undefined ? {} : { Key: served.accessKeyId, Secret: served.secretAccessKey.reveal() };
     this.secrets.create(secret, { ...key, UserName: userName, ...value }, { Rotatable: "true" });
     return pairs.map(({ accessKeyId }) => accessKeyId);
   }
@@ -130,7 +129,10 @@ export class Stage {
     const served = this.secrets.read(SECRET)?.["Key"] as AccessKeyId;
     expect(old, what).not.toContain(served);
     expect(this.keys(), what).toEqual([...old, served]);
-    expect(this.account.keys(USER).map(({ status }) => status), what).not.toContain("Inactive");
+    expect(
+      this.account.keys(USER).map(({ status }) => status),
+      what,
+    ).not.toContain("Inactive");
     expect(this.record(), what).toContain(`delivered at=`);
     expect(this.record(), what).toContain(`new=${served} old=${old.join("+")}`);
     return served;
