@@ -153,6 +153,7 @@ describe("the house is tidy:", () => {
       "escrow/ssm.ts",
       "host/hand-over.ts",
       "secret-rotation/log.ts",
+      "secret-rotation/values.ts",
       "simulation/account.ts",
       "simulation/stores.ts",
     ]);

@@ -56,6 +56,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "manage a key that exists already, without a rotation",
     load: async () => (await import("./adopt.ts")).addAdopt,
   },
+  secret: {
+    summary: "look after secrets that Secrets Manager rotates by keyturn's function: rotate, versions, reset, delete-keys",
+    load: async () => (await import("./secret.ts")).addSecret,
+  },
   status: {
     summary: "tell one user's story so far, what happens next, and when",
     load: async () => (await import("./status.ts")).addStatus,

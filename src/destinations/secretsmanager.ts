@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import {
   CreateSecretCommand,
-  DescribeSecretCommand,
   type DescribeSecretCommandOutput,
-  GetSecretValueCommand,
   PutSecretValueCommand,
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
-import { call, callOrAbsent } from "../aws/call.ts";
+import { call } from "../aws/call.ts";
 import { regionalConfig } from "../aws/clients.ts";
+import { describeSecret, secretText, versionWith } from "../aws/secrets.ts";
 import type { AccessKeyId, KeyPair, User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { type Statement, wildcard } from "../core/permissions.ts";
@@ -17,7 +16,7 @@ import { Secret } from "../core/secret.ts";
 import { checkOptions, expandName, type Target } from "../core/target.ts";
 import { instant } from "../core/time.ts";
 import { type Fields, isFieldOption, readFields, secretsOf } from "../documents/fields.ts";
-import { type KeyInDocument, readJson, readUserDocument, type UserDocument, writeJson } from "../documents/json.ts";
+import { type KeyInDocument, readJson, writeJson } from "../documents/json.ts";
 import { CallError, type Destination } from "../ports.ts";
 import type { DestinationKind } from "./kind.ts";
 
@@ -382,7 +381,7 @@ class SecretDestination implements Destination {
 
   async #text(version: string): Promise<Secret> {
     if (this.#version?.id === version) return this.#version.text;
-    this.#version = { id: version, text: await textOf(this.#client, this.#name, version) };
+    this.#version = { id: version, text: await secretText(this.#client, this.#name, version) };
     return this.#version.text;
   }
 
@@ -400,47 +399,4 @@ class SecretDestination implements Destination {
       ),
     );
   }
-}
-
-/** Null where there is no such secret. */
-export const describeSecret = (
-  client: SecretsManagerClient,
-  secretId: string,
-): Promise<DescribeSecretCommandOutput | null> =>
-  callOrAbsent("secretsmanager:DescribeSecret", secretId, (options) =>
-    client.send(new DescribeSecretCommand({ SecretId: secretId }), options),
-  );
-
-/** What one version says of a key. Null where the version has no value. Throws {@link InvalidInput} where it is no JSON object. */
-export async function readVersion(
-  client: SecretsManagerClient,
-  secretId: string,
-  version: string,
-  fields: Fields,
-): Promise<UserDocument | null> {
-  try {
-    const text = await textOf(client, secretId, version);
-    return readUserDocument(text.reveal(), fields, `version ${version} of secretsmanager:${secretId}`);
-  } catch (error) {
-    if (error instanceof CallError && error.kind === "absent") return null;
-    throw error;
-  }
-}
-
-async function textOf(client: SecretsManagerClient, secretId: string, version: string): Promise<Secret> {
-  const { SecretString } = await call("secretsmanager:GetSecretValue", secretId, (options) =>
-    client.send(new GetSecretValueCommand({ SecretId: secretId, VersionId: version }), options),
-  );
-  if (SecretString === undefined)
-    throw new InvalidInput(
-      `secretsmanager:${secretId} holds binary data`,
-      "keyturn keeps keys as JSON text: choose another target",
-    );
-  return new Secret(SecretString);
-}
-
-/** The version that bears this stage; null where none does. */
-export function versionWith(secret: DescribeSecretCommandOutput, stage: string): string | null {
-  const found = Object.entries(secret.VersionIdsToStages ?? {}).find(([, stages]) => stages.includes(stage));
-  return found?.[0] ?? null;
 }

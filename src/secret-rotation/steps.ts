@@ -5,7 +5,7 @@ import { TURN } from "../core/facts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { isOpen, parseRecord } from "../core/record.ts";
 import { age, later, milliseconds, minutes, seconds } from "../core/time.ts";
-import { describeSecret, readVersion } from "../destinations/secretsmanager.ts";
+import { describeSecret, versionWith } from "../aws/secrets.ts";
 import type { UserDocument } from "../documents/json.ts";
 import { begin, finish, resume, verify } from "../engine/rotate.ts";
 import { Slots } from "../engine/slots.ts";
@@ -14,7 +14,8 @@ import { asTurnEnd, Turn, type TurnEnd } from "../engine/turn.ts";
 import type { Subject, World } from "../engine/world.ts";
 import type { RotationEvent } from "./event.ts";
 import { type Host, type Invocation, isOfRotation, openInvocation, worldOf } from "./host.ts";
-import { currentVersion, findUser, openSecret, subjectOf } from "./subject.ts";
+import { findUser, openSecret, subjectOf } from "./subject.ts";
+import { readVersion } from "./values.ts";
 
 /*
  * The four calls by which Secrets Manager rotates a secret, as one rotation of the protocol:
@@ -89,7 +90,7 @@ async function openRotation(host: Host, event: RotationEvent): Promise<Rotation>
       `keyturn secret rotate ${secretId} begins a new one`,
     );
   const held = await readVersion(client, secretId, token, settings.fields);
-  const found = await findUser(host, secretId, currentVersion(secret));
+  const found = await findUser(host, secretId, versionWith(secret, "AWSCURRENT"));
   const place = openSecret(host, secretId, found.user, { version: token, rotationToken });
   const invocation = openInvocation(host, token, step !== "createSecret" || isCurrent);
   return {

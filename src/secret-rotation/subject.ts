@@ -1,13 +1,13 @@
-import type { DescribeSecretCommandOutput } from "@aws-sdk/client-secrets-manager";
 import type { TestObject } from "../aws/object-reader.ts";
 import { findTag, type Tags, type User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import { type OngoingRotation, openRotated, readVersion, versionWith } from "../destinations/secretsmanager.ts";
+import { type OngoingRotation, openRotated } from "../destinations/secretsmanager.ts";
 import type { UserDocument } from "../documents/json.ts";
 import type { Subject } from "../engine/world.ts";
 import type { Destination } from "../ports.ts";
 import type { Host } from "./host.ts";
 import { testObjectFrom } from "./settings.ts";
+import { readVersion } from "./values.ts";
 
 /** What a secret says of its user, and what is known of that user. */
 export interface SecretUser {
@@ -102,6 +102,3 @@ export function subjectOf(
     ...(tags === null ? {} : { tags }),
   };
 }
-
-/** The version that consumers get; null where there is none. */
-export const currentVersion = (secret: DescribeSecretCommandOutput): string | null => versionWith(secret, "AWSCURRENT");
