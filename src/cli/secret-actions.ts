@@ -82,42 +82,39 @@ export async function showVersions(io: Io, names: readonly string[], flags: Vers
 }
 
 /** `keyturn secret reset`: one secret after the other, each shown and agreed to. */
-export async function resetSecrets(
-  io: Io,
-  exit: SetExit,
-  names: readonly string[],
-  flags: ChangeFlags,
-): Promise<void> {
+export async function resetSecrets(io: Io, exit: SetExit, names: readonly string[], flags: ChangeFlags): Promise<void> {
   await forEach(exit, names, async (name, setExit) => {
     const operator = await operatorFor(flags);
-    await doByHand(io, setExit, targetFlags(name, flags), "secret-reset", await operator.userOf(name), async (session) => {
-      const versions = (await operator.versions(name)).filter(({ stages }) => stages.length > 0);
-      return {
-        facts: versions.map(
-          ({ stages, accessKeyId: id, note }) => `${name} ${stages.join(" ")}: ${id ?? note ?? ""} is taken out`,
-        ),
-        question: `Reset ${name}? Consumers find no key in it until its next rotation.`,
-        perform: (_, user, journal) =>
-          session.byHand(user, "secret reset", journal, (turn) => operator.reset(turn, name)),
-        tell: () => ({
-          lines: [
-            `${name} holds no key, and its rotation is off`,
-            `  ${commandLine(["secret"], ["rotate", name])} switches it on again and makes a key`,
-          ],
-          fields: { secret: name },
-        }),
-      };
-    });
+    await doByHand(
+      io,
+      setExit,
+      targetFlags(name, flags),
+      "secret-reset",
+      await operator.userOf(name),
+      async (session) => {
+        const versions = (await operator.versions(name)).filter(({ stages }) => stages.length > 0);
+        return {
+          facts: versions.map(
+            ({ stages, accessKeyId: id, note }) => `${name} ${stages.join(" ")}: ${id ?? note ?? ""} is taken out`,
+          ),
+          question: `Reset ${name}? Consumers find no key in it until its next rotation.`,
+          perform: (_, user, journal) =>
+            session.byHand(user, "secret reset", journal, (turn) => operator.reset(turn, name)),
+          tell: () => ({
+            lines: [
+              `${name} holds no key, and its rotation is off`,
+              `  ${commandLine(["secret"], ["rotate", name])} switches it on again and makes a key`,
+            ],
+            fields: { secret: name },
+          }),
+        };
+      },
+    );
   });
 }
 
 /** `keyturn secret delete-keys`: of each secret's user, the keys that are over and those that were named. */
-export async function deleteKeys(
-  io: Io,
-  exit: SetExit,
-  names: readonly string[],
-  flags: DeleteFlags,
-): Promise<void> {
+export async function deleteKeys(io: Io, exit: SetExit, names: readonly string[], flags: DeleteFlags): Promise<void> {
   const named = flags.key.map(accessKeyId);
   if (names.length > 1 && named.length > 0)
     throw new InvalidInput("--key names a key of one user, and several secrets are given", "give one secret");
@@ -137,7 +134,8 @@ async function deletionOf(
   named: readonly string[],
 ): Promise<Intention<readonly string[]>> {
   const { seen, decision } = await session.examine(user);
-  if (seen.keys.kind !== "known") throw new InvalidInput(`the keys of ${user.userName} could not be read`, decision.sentence);
+  if (seen.keys.kind !== "known")
+    throw new InvalidInput(`the keys of ${user.userName} could not be read`, decision.sentence);
   const keys = seen.keys.value;
   const missing = named.find((id) => !keys.some((key) => key.accessKeyId === id));
   if (missing !== undefined)
@@ -174,7 +172,9 @@ function nothingToDelete(secret: string, { userName }: User, keys: readonly Acce
     keys.length === 0
       ? `${userName} has no access key`
       : `${userName} has ${plural(keys.length, "key")} that must not be deleted unless you name it, ${rest}: ${why}`,
-    keys.length === 0 ? null : `${commandLine(["secret"], ["delete-keys", secret])} --key ID deletes that one, whatever it is`,
+    keys.length === 0
+      ? null
+      : `${commandLine(["secret"], ["delete-keys", secret])} --key ID deletes that one, whatever it is`,
   );
 }
 

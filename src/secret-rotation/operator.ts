@@ -65,7 +65,10 @@ export async function openOperator(profile: string | null, region: string | null
 async function found(client: SecretsManagerClient, secretId: string) {
   const secret = await describeSecret(client, secretId);
   if (secret === null)
-    throw new InvalidInput(`there is no secret ${secretId}`, "is this the right account and region? --region, --profile");
+    throw new InvalidInput(
+      `there is no secret ${secretId}`,
+      "is this the right account and region? --region, --profile",
+    );
   return secret;
 }
 

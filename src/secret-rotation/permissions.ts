@@ -65,9 +65,7 @@ function secretStatements(
 ): readonly Statement[] {
   const resources = [`arn:${partition}:secretsmanager:${region}:${account}:secret:*`];
   const onlyTagged =
-    tag === null
-      ? {}
-      : { conditions: { StringEquals: { [`secretsmanager:ResourceTag/${tag.key}`]: [tag.value] } } };
+    tag === null ? {} : { conditions: { StringEquals: { [`aws:ResourceTag/${tag.key}`]: [tag.value] } } };
   const reads = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"];
   if (name === "cleanup-secrets")
     return [
