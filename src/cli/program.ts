@@ -57,7 +57,8 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     load: async () => (await import("./adopt.ts")).addAdopt,
   },
   secret: {
-    summary: "look after secrets that Secrets Manager rotates by keyturn's function: rotate, versions, reset, delete-keys",
+    summary:
+      "look after secrets that Secrets Manager rotates by keyturn's function: rotate, versions, reset, delete-keys",
     load: async () => (await import("./secret.ts")).addSecret,
   },
   status: {

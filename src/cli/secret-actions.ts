@@ -61,10 +61,6 @@ export async function showVersions(io: Io, names: readonly string[], flags: Vers
   const secrets: { readonly secret: string; readonly versions: readonly SecretVersion[] }[] = [];
   for (const secret of names) secrets.push({ secret, versions: await operator.versions(secret) });
   if (flags.format === "json") {
-    const dated = ({ createdAt, ...version }: SecretVersion) => ({
-      ...version,
-      createdAt: createdAt === null ? null : formatInstant(createdAt),
-    });
     const shown = secrets.map(({ secret, versions }) => ({ secret, versions: versions.map(dated) }));
     io.out(JSON.stringify({ schema: "keyturn/secret-versions/v1", secrets: shown }, null, 2));
     return;
@@ -80,6 +76,11 @@ export async function showVersions(io: Io, names: readonly string[], flags: Vers
   );
   io.out(table(["SECRET", "STAGES", "KEY", "CREATED", "VERSION"], rows, io.paint));
 }
+
+const dated = ({ createdAt, ...version }: SecretVersion) => ({
+  ...version,
+  createdAt: createdAt === null ? null : formatInstant(createdAt),
+});
 
 /** `keyturn secret reset`: one secret after the other, each shown and agreed to. */
 export async function resetSecrets(io: Io, exit: SetExit, names: readonly string[], flags: ChangeFlags): Promise<void> {

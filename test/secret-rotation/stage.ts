@@ -1,4 +1,3 @@
-import { expect } from "vitest";
 import type { AccessKeyId } from "../../src/core/access-key.ts";
 import { InvalidInput } from "../../src/core/invalid-input.ts";
 import { days, type Duration, instant, later } from "../../src/core/time.ts";
@@ -122,19 +121,5 @@ export class Stage {
 
   pass(span: Duration): void {
     this.clock.advanceTo(later(this.clock.now(), span));
-  }
-
-  /** The new key is served and recorded, the old one untouched, and nothing else is there. */
-  expectRotated(old: readonly AccessKeyId[], what: string): AccessKeyId {
-    const served = this.secrets.read(SECRET)?.["Key"] as AccessKeyId;
-    expect(old, what).not.toContain(served);
-    expect(this.keys(), what).toEqual([...old, served]);
-    expect(
-      this.account.keys(USER).map(({ status }) => status),
-      what,
-    ).not.toContain("Inactive");
-    expect(this.record(), what).toContain(`delivered at=`);
-    expect(this.record(), what).toContain(`new=${served} old=${old.join("+")}`);
-    return served;
   }
 }

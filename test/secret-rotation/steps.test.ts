@@ -1,5 +1,6 @@
 import { PutSecretValueCommand } from "@aws-sdk/client-secrets-manager";
 import { describe, expect, it } from "vitest";
+import type { AccessKeyId } from "../../src/core/access-key.ts";
 import { CallError } from "../../src/ports.ts";
 import { days, minutes } from "../../src/core/time.ts";
 import { sesSmtpPassword } from "../../src/documents/fields.ts";
@@ -18,6 +19,18 @@ function stage(...keys: readonly { ageDays: number; status?: "Active" | "Inactiv
   return { made, ids };
 }
 
+/** The new key is served and recorded, the old one untouched, and nothing else is there. */
+function expectRotated(made: Stage, old: readonly AccessKeyId[], what: string): AccessKeyId {
+  const served = made.secrets.read(SECRET)?.["Key"] as AccessKeyId; // compared with the user's keys below
+  expect(old, what).not.toContain(served);
+  expect(made.keys(), what).toEqual([...old, served]);
+  const inactive = made.account.keys(USER).filter(({ status }) => status !== "Active");
+  expect(inactive, what).toEqual([]);
+  expect(made.record(), what).toMatch(/^v1 delivered at=/);
+  expect(made.record(), what).toContain(`new=${served} old=${old.join("+")}`);
+  return served;
+}
+
 describe("a rotation by Secrets Manager", () => {
   it("makes a key, proves it, serves it, and leaves the old key and all other fields as they are", async () => {
     const { made, ids } = stage();
@@ -26,7 +39,7 @@ describe("a rotation by Secrets Manager", () => {
     expect(made.secrets.read(SECRET)?.["Key"]).toBe(ids[0]);
     expect(made.record()).toContain("creating");
     for (const step of STEPS.slice(1)) await made.step(step, token);
-    const served = made.expectRotated(ids, "once");
+    const served = expectRotated(made, ids, "once");
     expect(made.secrets.read(SECRET)).toEqual({
       Key: served,
       Secret: expect.stringMatching(/^\w{40}$/),
@@ -41,7 +54,7 @@ describe("a rotation by Secrets Manager", () => {
     const made = new Stage();
     made.user([]);
     await made.rotate();
-    made.expectRotated([], "the first key");
+    expectRotated(made, [], "the first key");
     expect(made.secrets.read(SECRET)).toMatchObject({ UserName: USER });
   });
 
@@ -60,7 +73,7 @@ describe("a rotation by Secrets Manager", () => {
       ).toEqual([]);
     }
     await made.rotate(token);
-    made.expectRotated(ids, "three times");
+    expectRotated(made, ids, "three times");
   });
 
   it.each(["before", "after"] as const)(
@@ -82,7 +95,7 @@ describe("a rotation by Secrets Manager", () => {
           // The only Active key of a user is never deleted: where a first key's secret was lost, it stays for the cleanup.
           const lost = made.keys().filter((id) => id !== made.secrets.read(SECRET)?.["Key"] && !old.includes(id));
           expect(lost.length, what).toBeLessThanOrEqual(first.length === 0 ? 1 : 0);
-          made.expectRotated([...old, ...lost], what);
+          expectRotated(made, [...old, ...lost], what);
           expect(call).toBeLessThan(100);
         }
       }
@@ -181,7 +194,7 @@ describe("what is in the way of a rotation", () => {
     }
     made.between = () => undefined;
     await made.rotate(token);
-    made.expectRotated(ids, "after the refusals");
+    expectRotated(made, ids, "after the refusals");
   });
 
   it("what another sandbox may be at is waited for, or left to the next call where the time is short", async () => {
@@ -190,7 +203,7 @@ describe("what is in the way of a rotation", () => {
     made.between = (call) => {
       if (call === "iam:CreateAccessKey") made.dieAt = { call: made.calls.length, when: "after" };
     };
-    await expect(made.rotate(token)).rejects.toThrow();
+    await expect(made.rotate(token)).rejects.toThrow("after iam:CreateAccessKey");
     made.dieAt = null;
     made.between = () => undefined;
     made.newSandbox();
@@ -202,7 +215,7 @@ describe("what is in the way of a rotation", () => {
     const before = made.clock.now();
     await made.rotate(token);
     expect(made.clock.now() - before).toBeGreaterThan(minutes(3));
-    made.expectRotated(ids, "after the lease");
+    expectRotated(made, ids, "after the lease");
   });
 
   it("a run of keyturn that takes over meanwhile keeps its key, and ours makes way", async () => {
@@ -237,7 +250,7 @@ describe("what is in the way of a rotation", () => {
     made.newSandbox();
     made.pass(days(1));
     await made.rotate();
-    made.expectRotated(ids, "the second rotation");
+    expectRotated(made, ids, "the second rotation");
     expect(made.keys()).not.toContain(orphan);
     expect(await made.failureOf(() => made.step("finishSecret", first))).toContain("has no version");
   });
@@ -248,7 +261,7 @@ describe("what is in the way of a rotation", () => {
     await made.step("createSecret", token);
     made.account.tags(USER).delete("keyturn:rotation");
     for (const step of STEPS.slice(1)) await made.step(step, token);
-    made.expectRotated(ids, "without its record");
+    expectRotated(made, ids, "without its record");
   });
 
   it("a retired predecessor whose time is over makes room", async () => {
@@ -261,7 +274,7 @@ describe("what is in the way of a rotation", () => {
       .tags(USER)
       .set("keyturn:rotation", `v1 retiring at=2026-01-10T00:00:00Z n=abc_1 new=${successor} old=${old}`);
     await made.rotate();
-    made.expectRotated([successor as never], "the third key"); // an id of the account
+    expectRotated(made, [successor as never], "the third key"); // an id of the account
   });
 });
 
@@ -284,7 +297,7 @@ describe("the proof of a new key", () => {
       },
     });
     await made.rotate();
-    made.expectRotated(ids, "after a while");
+    expectRotated(made, ids, "after a while");
     expect(asked[0]).toEqual({ bucket: "bucket-of-settings", key: "probe", region: "us-west-2" });
     made.secrets.write(SECRET, { ...made.secrets.read(SECRET), TestBucket: "own-bucket", TestKey: "own" });
     made.account.removeKey(ids[0] as never); // an id of the account
