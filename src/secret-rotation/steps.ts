@@ -120,14 +120,13 @@ async function create(rotation: Rotation): Promise<string> {
 }
 
 /** A rotation takes a free slot. What frees one, or completes an earlier rotation, comes first; retiring a key is the cleanup's. */
-function mayPrecede({ action, keys }: UserDecision): boolean {
+function mayPrecede({ action }: UserDecision): boolean {
   switch (action?.kind) {
     case undefined:
     case "deactivate":
     case "clear-escrow":
       return false;
     case "rotate":
-      return keys.length < KEYS_PER_USER;
     case "delete":
     case "remove-orphan":
     case "resume":
