@@ -196,11 +196,21 @@ class SecretDestination implements Destination {
     const secret = await this.#describe();
     if (secret === null) return { accessKeyId: null, writtenAt: null };
     const current = await this.#read(secret, "AWSCURRENT");
-    const changed = secret.LastChangedDate?.getTime();
+    const changed = this.#lastWrite(secret)?.getTime();
     return {
       accessKeyId: current?.accessKeyId ?? null,
       writtenAt: changed === undefined ? null : instant(changed),
     };
+  }
+
+  /**
+   * A rotation that Secrets Manager begins changes the secret, though not what is served. Where one fails again and again because the
+   * predecessor is still there, that predecessor would have to wait anew each time, and never go.
+   */
+  #lastWrite(secret: DescribeSecretCommandOutput): Date | undefined {
+    const pending = versionWith(secret, "AWSPENDING");
+    const isBegun = this.#rotation !== null && pending !== null && pending !== versionWith(secret, "AWSCURRENT");
+    return isBegun ? secret.LastRotatedDate : secret.LastChangedDate;
   }
 
   async readPast() {

@@ -39,6 +39,17 @@ describe("the cleanup", () => {
     expect(codes(await cleanUp(made.host))).toEqual([`${USER} settled young`]);
   });
 
+  it("lets rotations that fail meanwhile, for want of a free slot, put nothing off", async () => {
+    const { made, successor } = await rotated();
+    made.account.use(successor, "s3", "eu-west-1");
+    for (let tries = 0; tries < 4; tries += 1) {
+      made.pass(hours(12));
+      expect(await made.failureOf(() => made.rotate())).toContain("already has 2 access keys");
+      await cleanUp(made.host);
+    }
+    expect(statuses(made)).toEqual(["Inactive", "Active"]);
+  });
+
   it("goes by time alone where it is told to", async () => {
     const { made } = await rotated();
     made.variables = { KEYTURN_RETIRE: "time", KEYTURN_QUIET: "36h" };

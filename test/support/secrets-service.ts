@@ -24,6 +24,7 @@ interface Stored {
   readonly versions: Version[];
   isRotated: boolean;
   changedAt: number;
+  rotatedAt: number | null;
 }
 
 const refusal = { $metadata: { httpStatusCode: 400 }, message: "by the simulated service" };
@@ -54,6 +55,7 @@ export class SecretsService {
       versions: text === null ? [] : [first],
       isRotated: true,
       changedAt: this.#clock.now(),
+      rotatedAt: null,
     });
   }
 
@@ -126,6 +128,7 @@ export class SecretsService {
       Tags: [...secret.tags],
       RotationEnabled: secret.isRotated,
       LastChangedDate: new Date(secret.changedAt),
+      ...(secret.rotatedAt === null ? {} : { LastRotatedDate: new Date(secret.rotatedAt) }),
       VersionIdsToStages: Object.fromEntries(stages),
       SecretVersionsToStages: Object.fromEntries(stages),
     };
@@ -164,6 +167,7 @@ export class SecretsService {
     const from = secret.versions.find(({ stages }) => stages.has("AWSCURRENT"));
     if (from !== undefined) this.#label(secret, "AWSPREVIOUS", from);
     this.#label(secret, "AWSCURRENT", to);
+    secret.rotatedAt = this.#clock.now();
     to.stages.delete("AWSPENDING");
     to.stages.delete("AWSPREVIOUS");
   }
