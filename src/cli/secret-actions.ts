@@ -21,7 +21,7 @@ const LOOK_EVERY = seconds(2);
 const operatorFor = ({ field, profile, region }: SecretFlags): Promise<Operator> =>
   openOperator(profile ?? null, region ?? null, field.length === 0 ? defaultFields : parseFields(field.join("&")));
 
-/** `keyturn secret rotate`. Every secret is asked for, whatever becomes of the one before. */
+/** `keyturn secret rotate`: one secret after the other, up to the first that cannot be asked for. */
 export async function rotateSecrets(
   io: Io,
   exit: SetExit,

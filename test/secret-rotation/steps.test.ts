@@ -197,12 +197,15 @@ describe("what is in the way of a rotation", () => {
           $metadata: { httpStatusCode: 400 },
         });
     };
+    const began = made.clock.now();
     for (let tries = 0; tries < 3; tries += 1) {
       expect(await made.failureOf(() => made.rotate(token))).toContain("secretsmanager:PutSecretValue");
       expect(made.keys()).toHaveLength(2);
     }
     made.between = () => undefined;
     await made.rotate(token);
+    // This sandbox knows that those turns are over: nobody waits for their lease.
+    expect(made.clock.now() - began).toBeLessThan(minutes(3));
     expectRotated(made, ids, "after the refusals");
   });
 
@@ -264,6 +267,32 @@ describe("what is in the way of a rotation", () => {
     expect(await made.failureOf(() => made.step("finishSecret", first))).toContain("has no version");
   });
 
+  it("a later step in another sandbox waits for nobody", async () => {
+    const { made, ids } = stage();
+    const token = made.secrets.begin(SECRET);
+    const began = made.clock.now();
+    for (const step of STEPS) {
+      made.newSandbox();
+      await made.step(step, token);
+    }
+    expect(made.clock.now() - began).toBeLessThan(minutes(1));
+    expectRotated(made, ids, "in four sandboxes");
+  });
+
+  it("a late repetition of the rotation before has nothing to do with the key of this one", async () => {
+    const { made } = stage();
+    const first = await made.rotate();
+    const [old, served] = made.keys();
+    made.account.removeKey(old as never); // an id of the account
+    made.pass(days(1));
+    const second = made.secrets.begin(SECRET);
+    await made.step("createSecret", second);
+    for (const step of STEPS) await made.step(step, first);
+    expect(made.secrets.read(SECRET)?.["Key"]).toBe(served);
+    for (const step of STEPS.slice(1)) await made.step(step, second);
+    expectRotated(made, [served as never], "the second rotation"); // an id of the account
+  });
+
   it("a record that was stripped between the steps is written again", async () => {
     const { made, ids } = stage();
     const token = made.secrets.begin(SECRET);
@@ -271,6 +300,9 @@ describe("what is in the way of a rotation", () => {
     made.account.tags(USER).delete("keyturn:rotation");
     for (const step of STEPS.slice(1)) await made.step(step, token);
     expectRotated(made, ids, "without its record");
+    // Nothing tells whether somebody else began anything meanwhile: so it is declared anew before the key is served.
+    const told = made.journal.map(({ step }) => step);
+    expect(told.slice(told.indexOf("record-delivering"))).toContain("deliver");
   });
 
   it("a retired predecessor whose time is over makes room", async () => {
