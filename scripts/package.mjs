@@ -9,7 +9,7 @@ import { rolldown } from "rolldown";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /** A function is a file in src/lambda that exports `handler`, and a line here. */
-const FUNCTIONS = ["creator", "destructor"];
+const FUNCTIONS = ["creator", "destructor", "rotate-secret", "cleanup-secrets"];
 
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 const [folder = join(ROOT, "dist-lambda")] = process.argv.slice(2);

@@ -43,7 +43,7 @@ describe("the documentation", () => {
     expect(typed.length).toBeGreaterThan(10);
     const helps = new Map<string, string>();
     for (const { page, words } of typed) {
-      const name = words.slice(0, ["audit", "config"].includes(words[0] ?? "") ? 2 : 1).join(" ");
+      const name = words.slice(0, ["audit", "config", "secret"].includes(words[0] ?? "") ? 2 : 1).join(" ");
       if (!helps.has(name)) helps.set(name, (await keyturn([...name.split(" "), "--help"])).stdout);
       const help = helps.get(name) ?? "";
       expect(help, `${page}: keyturn ${words.join(" ")}`).toContain("Usage: keyturn");

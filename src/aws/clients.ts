@@ -3,7 +3,15 @@ import { AdaptiveRetryStrategy } from "@smithy/core/retry";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { KeyPair } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
+import type { Secret } from "../core/secret.ts";
 import type { AwsClock } from "./clock.ts";
+
+/** Temporary credentials of a role. */
+interface RoleCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: Secret;
+  readonly sessionToken: Secret;
+}
 
 /** What every client of a run shares. */
 export interface AwsAccess {
@@ -11,6 +19,8 @@ export interface AwsAccess {
   readonly profile: string | null;
   /** Null where neither a flag nor the environment nor the profile names one. */
   readonly region: string | null;
+  /** Credentials of a role that was assumed; absent where the environment or the profile gives them. */
+  readonly credentials?: RoleCredentials;
   readonly clock: AwsClock;
   /** One pool of connections for all. */
   readonly requestHandler: NodeHttpHandler;
@@ -93,20 +103,25 @@ export function regionalConfig(access: AwsAccess, region: string | null = null, 
   return config(access, chosen, options);
 }
 
-function config({ profile, requestHandler }: AwsAccess, region: string, { attempts = ATTEMPTS, as }: ClientOptions) {
-  const credentials =
-    as === undefined
-      ? {}
-      : { credentials: { accessKeyId: as.accessKeyId, secretAccessKey: as.secretAccessKey.reveal() } };
+function config(access: AwsAccess, region: string, { attempts = ATTEMPTS, as }: ClientOptions) {
+  const { profile, requestHandler } = access;
+  const signer = as ?? access.credentials;
   return {
     region,
     ...(profile === null ? {} : { profile }),
-    ...credentials,
+    ...(signer === undefined ? {} : { credentials: openCredentials(signer) }),
     maxAttempts: attempts,
     retryStrategy: new Patience(attempts),
     requestHandler,
   };
 }
+
+/** Credentials as the SDK wants them. */
+const openCredentials = (signer: KeyPair | RoleCredentials) => ({
+  accessKeyId: signer.accessKeyId,
+  secretAccessKey: signer.secretAccessKey.reveal(),
+  ...("sessionToken" in signer ? { sessionToken: signer.sessionToken.reveal() } : {}),
+});
 
 /** The region by flag, AWS_REGION, AWS_DEFAULT_REGION (which the SDK for JavaScript passes over), or profile; else null. */
 async function findRegion(flag: string | null, profile: string | null): Promise<string | null> {

@@ -1,14 +1,15 @@
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { parseKnownFiles } from "@smithy/core/config";
 import { isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
+import { Secret } from "../core/secret.ts";
 import { type Instant, instant } from "../core/time.ts";
 import { type Caller, CallError, type Verifier } from "../ports.ts";
 import { call } from "./call.ts";
 import { type AwsAccess, globalConfig } from "./clients.ts";
 
 /** What AWS calls a key that it does not know (yet, here, or any more). @see https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
-const UNKNOWN_KEY = /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure)/;
+export const UNKNOWN_KEY = /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure)/;
 
 /** Asks STS who a key is. That needs no permission. @see https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html */
 export const openVerifier = (access: AwsAccess): Verifier => ({
@@ -29,6 +30,40 @@ export const openVerifier = (access: AwsAccess): Verifier => ({
     }
   },
 });
+
+/** A role to act as, such as one in another account. */
+export interface Role {
+  readonly arn: string;
+  /** What the role's trust policy asks for besides; null where nothing. */
+  readonly externalId: string | null;
+}
+
+/**
+ * The same access with the credentials of a role, good for an hour. Throws {@link CallError} where the role may not be assumed.
+ * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+ */
+export async function assumeRole(access: AwsAccess, { arn, externalId }: Role): Promise<AwsAccess> {
+  const client = new STSClient(globalConfig(access));
+  const input = {
+    RoleArn: arn,
+    RoleSessionName: "keyturn",
+    ...(externalId === null ? {} : { ExternalId: externalId }),
+  };
+  const { Credentials } = await call("sts:AssumeRole", arn, (options) =>
+    client.send(new AssumeRoleCommand(input), options),
+  );
+  const { AccessKeyId, SecretAccessKey, SessionToken } = Credentials ?? {};
+  if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined)
+    throw new CallError("unknown", "sts:AssumeRole", arn, "UnreadableReply", "the reply lacks credentials");
+  return {
+    ...access,
+    credentials: {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: new Secret(SecretAccessKey),
+      sessionToken: new Secret(SessionToken),
+    },
+  };
+}
 
 /** Who this run is. Throws {@link InvalidInput} where there are no usable credentials, with the way to some. */
 export async function whoAmI(access: AwsAccess): Promise<Caller> {

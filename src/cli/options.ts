@@ -25,7 +25,7 @@ function orComplain<T>(read: (text: string) => T): (text: string) => T {
   };
 }
 
-const duration = orComplain(parseDuration);
+export const duration = orComplain(parseDuration);
 
 export const wholeNumber = (lowest: number) => orComplain((text) => parseWholeNumber(text, lowest));
 

@@ -65,6 +65,11 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "tag users as a JSON file says: who owns them, and how they are rotated",
     load: async () => (await import("./tag.ts")).addTag,
   },
+  secret: {
+    summary:
+      "look after secrets that Secrets Manager rotates by keyturn's function: rotate, versions, reset, delete-keys",
+    load: async () => (await import("./secret.ts")).addSecret,
+  },
   status: {
     summary: "tell one user's story so far, what happens next, and when",
     load: async () => (await import("./status.ts")).addStatus,

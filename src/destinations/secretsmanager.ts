@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import {
   CreateSecretCommand,
-  DescribeSecretCommand,
   type DescribeSecretCommandOutput,
-  GetSecretValueCommand,
   PutSecretValueCommand,
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from "@aws-sdk/client-secrets-manager";
-import { call, callOrAbsent } from "../aws/call.ts";
+import { call } from "../aws/call.ts";
 import { regionalConfig } from "../aws/clients.ts";
+import { describeSecret, secretText, versionWith } from "../aws/secrets.ts";
 import type { AccessKeyId, KeyPair, User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { type Statement, wildcard } from "../core/permissions.ts";
@@ -117,24 +116,53 @@ interface Version {
   readonly text: Secret;
 }
 
+/** A rotation that Secrets Manager itself has begun, and calls a function for. */
+export interface OngoingRotation {
+  /** The `ClientRequestToken`: the id of the version that waits for the new key. Null = this one only looks. */
+  readonly version: string | null;
+  /** Proves to Secrets Manager that the caller acts for this rotation; null where it gave none. */
+  readonly rotationToken: Secret | null;
+}
+
+/** What is written of a key, and under which names. */
+type Layout = Pick<Settings, "fields" | "kmsKeyId">;
+
+/** The secret of one user while Secrets Manager itself rotates it: a key goes to the version of that rotation, and to no other. */
+export const openRotated = (
+  client: SecretsManagerClient,
+  fields: Fields,
+  user: User,
+  secretId: string,
+  rotation: OngoingRotation,
+): Destination => new SecretDestination(client, { fields, kmsKeyId: null }, user, secretId, rotation);
+
 class SecretDestination implements Destination {
   readonly label: string;
   readonly #client: SecretsManagerClient;
-  readonly #settings: Settings;
+  readonly #settings: Layout;
   readonly #user: User;
   readonly #name: string;
+  /** Null where keyturn rotates by itself. */
+  readonly #rotation: OngoingRotation | null;
   /** The last answer of DescribeSecret, so that `check` and `stage` need not ask again what `read` has just asked. */
   #described: DescribeSecretCommandOutput | null | undefined;
   #version: Version | null = null;
   /** What `stage` has just written, and beside which current version. */
   #staged: { readonly id: AccessKeyId; readonly version: string; readonly beside: string | null } | null = null;
 
-  constructor(client: SecretsManagerClient, settings: Settings, user: User, name: string) {
+  constructor(
+    client: SecretsManagerClient,
+    settings: Layout,
+    user: User,
+    name: string,
+    rotation: OngoingRotation | null = null,
+  ) {
     this.label = `secretsmanager:${name}`;
     this.#client = client;
     this.#settings = settings;
     this.#user = user;
     this.#name = name;
+    this.#rotation = rotation;
   }
 
   async check(): Promise<void> {
@@ -143,7 +171,9 @@ class SecretDestination implements Destination {
       this.#mustBeCreatable();
       return;
     }
-    if (secret.RotationEnabled === true) {
+    if (this.#rotation !== null) {
+      this.#mustWaitFor(secret, this.#rotation);
+    } else if (secret.RotationEnabled === true) {
       throw new InvalidInput(
         `${this.label} is rotated by Secrets Manager itself: two rotators would work against each other`,
         "switch its rotation off, or choose another target",
@@ -152,15 +182,35 @@ class SecretDestination implements Destination {
     await this.#read(secret, "AWSCURRENT");
   }
 
+  #mustWaitFor(secret: DescribeSecretCommandOutput, { version }: OngoingRotation): void {
+    if (version === null)
+      throw new InvalidInput(
+        `${this.label} gets its keys from the rotation of Secrets Manager alone`,
+        `keyturn secret rotate ${this.#name} begins one, or has an unfinished one repeated`,
+      );
+    if (versionWith(secret, "AWSPENDING") !== version && versionWith(secret, "AWSCURRENT") !== version)
+      throw new InvalidInput(`${this.label} does not wait for version ${version} any more`);
+  }
+
   async read() {
     const secret = await this.#describe();
     if (secret === null) return { accessKeyId: null, writtenAt: null };
     const current = await this.#read(secret, "AWSCURRENT");
-    const changed = secret.LastChangedDate?.getTime();
+    const changed = this.#lastWrite(secret)?.getTime();
     return {
       accessKeyId: current?.accessKeyId ?? null,
       writtenAt: changed === undefined ? null : instant(changed),
     };
+  }
+
+  /**
+   * A rotation that Secrets Manager begins changes the secret, though not what is served. Where one fails again and again because the
+   * predecessor is still there, that predecessor would have to wait anew each time, and never go.
+   */
+  #lastWrite(secret: DescribeSecretCommandOutput): Date | undefined {
+    const pending = versionWith(secret, "AWSPENDING");
+    const isBegun = this.#rotation !== null && pending !== null && pending !== versionWith(secret, "AWSCURRENT");
+    return isBegun ? secret.LastRotatedDate : secret.LastChangedDate;
   }
 
   async readPast() {
@@ -196,19 +246,25 @@ class SecretDestination implements Destination {
     const text = new Secret(
       writeJson(before, this.#settings.fields, this.#user.userName, pair, {}, `${this.label} (AWSCURRENT)`),
     );
-    const version = randomUUID();
+    const version = this.#rotation?.version ?? randomUUID();
+    const rotationToken = this.#rotation?.rotationToken ?? null;
     this.#described = undefined;
     const input = {
       SecretId: this.#name,
       SecretString: text.reveal(),
       VersionStages: ["AWSPENDING"],
       ClientRequestToken: version,
+      ...(rotationToken === null ? {} : { RotationToken: rotationToken.reveal() }),
     };
     await call(
       "secretsmanager:PutSecretValue",
       this.#name,
       (options) => this.#client.send(new PutSecretValueCommand(input), options),
-      [...secretsOf(this.#settings.fields, this.#user.userName, pair), text],
+      [
+        ...secretsOf(this.#settings.fields, this.#user.userName, pair),
+        text,
+        ...(rotationToken === null ? [] : [rotationToken]),
+      ],
     );
     this.#version = { id: version, text };
     this.#staged = { id: pair.accessKeyId, version, beside };
@@ -227,7 +283,8 @@ class SecretDestination implements Destination {
     if (this.#staged?.id !== pair.accessKeyId) {
       const secret = await this.#describe();
       if (secret !== null && (await this.#read(secret, "AWSCURRENT"))?.accessKeyId === pair.accessKeyId) return;
-      await this.stage(pair);
+      if (this.#rotation === null) await this.stage(pair);
+      else await this.#findStaged(secret, this.#rotation, pair);
     }
     const staged = this.#staged;
     if (staged === null) throw new Error("staging left nothing staged");
@@ -242,10 +299,22 @@ class SecretDestination implements Destination {
     }
   }
 
+  /** What an earlier call of this rotation has staged: a version is never written twice. */
+  async #findStaged(
+    secret: DescribeSecretCommandOutput | null,
+    { version }: OngoingRotation,
+    { accessKeyId: id }: KeyPair,
+  ): Promise<void> {
+    const pending = secret === null ? null : versionWith(secret, "AWSPENDING");
+    if (secret === null || pending === null || pending !== version)
+      throw new InvalidInput(`${this.label} does not wait for version ${version ?? "(none)"} any more`);
+    if ((await this.#read(secret, "AWSPENDING"))?.accessKeyId !== id)
+      throw new InvalidInput(`${this.label} (AWSPENDING) does not hold ${id}`);
+    this.#staged = { id, version: pending, beside: versionWith(secret, "AWSCURRENT") };
+  }
+
   async #describe(): Promise<DescribeSecretCommandOutput | null> {
-    const secret = await callOrAbsent("secretsmanager:DescribeSecret", this.#name, (options) =>
-      this.#client.send(new DescribeSecretCommand({ SecretId: this.#name }), options),
-    );
+    const secret = await describeSecret(this.#client, this.#name);
     if (secret?.DeletedDate !== undefined) {
       throw new InvalidInput(
         `${this.label} is scheduled for deletion`,
@@ -308,7 +377,8 @@ class SecretDestination implements Destination {
     try {
       return await this.#read(secret, stage);
     } catch (error) {
-      if (error instanceof InvalidInput) return null;
+      // A rotation that came to nothing leaves AWSPENDING on a version without a value.
+      if (error instanceof InvalidInput || (error instanceof CallError && error.kind === "absent")) return null;
       throw error;
     }
   }
@@ -321,15 +391,7 @@ class SecretDestination implements Destination {
 
   async #text(version: string): Promise<Secret> {
     if (this.#version?.id === version) return this.#version.text;
-    const { SecretString } = await call("secretsmanager:GetSecretValue", this.#name, (options) =>
-      this.#client.send(new GetSecretValueCommand({ SecretId: this.#name, VersionId: version }), options),
-    );
-    if (SecretString === undefined)
-      throw new InvalidInput(
-        `${this.label} holds binary data`,
-        "keyturn keeps keys as JSON text: choose another target",
-      );
-    this.#version = { id: version, text: new Secret(SecretString) };
+    this.#version = { id: version, text: await secretText(this.#client, this.#name, version) };
     return this.#version.text;
   }
 
@@ -347,10 +409,4 @@ class SecretDestination implements Destination {
       ),
     );
   }
-}
-
-/** The version that bears this stage; null where none does. */
-function versionWith(secret: DescribeSecretCommandOutput, stage: string): string | null {
-  const found = Object.entries(secret.VersionIdsToStages ?? {}).find(([, stages]) => stages.includes(stage));
-  return found?.[0] ?? null;
 }

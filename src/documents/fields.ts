@@ -14,9 +14,14 @@ export interface Fields {
   readonly names: ReadonlyMap<string, FieldValue>;
   /** Of the SES endpoint, where a field holds an SMTP password. */
   readonly sesRegion: string | null;
+  /** Of the fields that name a region of their own, so that one document can hold passwords for several. */
+  readonly sesRegions?: ReadonlyMap<string, string>;
 }
 
 export const isFieldOption = (name: string): boolean => name.startsWith("field.") || name === "sesRegion";
+
+/** An SMTP password with a region of its own, as in `sesSmtpPassword:eu-west-1`. */
+const OWN_REGION = /^sesSmtpPassword:([a-z][a-z0-9-]*)$/;
 
 /**
  * The fields that a target asks for by `field.NAME=VALUE`, or `defaults`. The key id must be among them, and so must a secret:
@@ -31,6 +36,12 @@ export function readFields({ options, text }: Target, defaults: Readonly<Record<
   );
   const values = [...names.values()];
   const sesRegion = options.get("sesRegion") ?? null;
+  const sesRegions = new Map(
+    asked.flatMap(([name, value]) => {
+      const region = OWN_REGION.exec(value)?.[1];
+      return region === undefined ? [] : [[name.slice(6), region] as const];
+    }),
+  );
   if ([...names.keys()].includes(""))
     throw new InvalidInput(`${text}: a field has no name`, "write field.NAME=accessKeyId");
   if (!values.includes("accessKeyId"))
@@ -38,16 +49,18 @@ export function readFields({ options, text }: Target, defaults: Readonly<Record<
   if (!values.includes("secretAccessKey") && !values.includes("sesSmtpPassword")) {
     throw new InvalidInput(`${text}: no field holds a secret`, "add field.NAME=secretAccessKey");
   }
-  if (values.includes("sesSmtpPassword") && sesRegion === null) {
+  const passwords = values.filter((value) => value === "sesSmtpPassword").length;
+  if (passwords > sesRegions.size && sesRegion === null) {
     throw new InvalidInput(
       `${text}: an SMTP password is made for one region of SES`,
       "add sesRegion=eu-west-1, or whichever it is",
     );
   }
-  return { names, sesRegion };
+  return { names, sesRegion, sesRegions };
 }
 
 function fieldValue(text: string, target: string): FieldValue {
+  if (OWN_REGION.test(text)) return "sesSmtpPassword";
   const value = VALUES.find((each) => each === text);
   if (value === undefined)
     throw new InvalidInput(`${target}: "${text}" is nothing that a field can hold`, `one of: ${VALUES.join(", ")}`);
@@ -55,7 +68,11 @@ function fieldValue(text: string, target: string): FieldValue {
 }
 
 /** The fields filled in for one key. The values are open: write them and let them go. */
-export function fillFields({ names, sesRegion }: Fields, userName: string, pair: KeyPair): ReadonlyMap<string, string> {
+export function fillFields(
+  { names, sesRegion, sesRegions }: Fields,
+  userName: string,
+  pair: KeyPair,
+): ReadonlyMap<string, string> {
   const secret = pair.secretAccessKey.reveal();
   return new Map(
     [...names].map(([name, value]) => {
@@ -67,7 +84,7 @@ export function fillFields({ names, sesRegion }: Fields, userName: string, pair:
         case "userName":
           return [name, userName];
         case "sesSmtpPassword":
-          return [name, sesSmtpPassword(secret, sesRegion ?? "")];
+          return [name, sesSmtpPassword(secret, sesRegions?.get(name) ?? sesRegion ?? "")];
       }
     }),
   );
@@ -86,6 +103,15 @@ export function keyIdIn({ names }: Fields, document: (name: string) => unknown):
   for (const [name, value] of names) {
     const text = value === "accessKeyId" ? document(name) : null;
     if (typeof text === "string" && isAccessKeyId(text)) return text;
+  }
+  return null;
+}
+
+/** The user that a document names; null where it names none. */
+export function userNameIn({ names }: Fields, document: (name: string) => unknown): string | null {
+  for (const [name, value] of names) {
+    const text = value === "userName" ? document(name) : null;
+    if (typeof text === "string" && text !== "") return text;
   }
   return null;
 }

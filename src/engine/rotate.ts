@@ -14,16 +14,44 @@ const PROPAGATION = minutes(2);
  * Active and the record unfinished: the next run resumes from where the secret is safe, or removes the orphan.
  */
 export async function rotate(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<AccessKeyId> {
+  const pair = await createAndKeep(turn, known, readAt); //          1 to 7
+  await verify(turn, pair); //                                            8
+  await retreatUnlessMine(turn, pair.accessKeyId); //                     9
+  await handOut(turn, pair, known); //                              10 to 14
+  return pair.accessKeyId;
+}
+
+/** The first part of a rotation: a new key whose secret lies where no consumer reads it yet. */
+async function createAndKeep(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<KeyPair> {
   await checkDestinations(turn); //                                       1, 2
   const intended = await declare(turn, { phase: "creating", known }, readAt); // 3
   await turn.settle(); //                                                 4
   await mustBeMine(turn, known); //                                       5
   const pair = await create(turn, intended); //                           6
   await keepSafe(turn, pair); //                                          7
-  await verify(turn, pair); //                                            8
-  if (!(await isMine(turn))) await retreat(turn, pair.accessKeyId); //    9
-  await handOut(turn, pair, known); //                              10 to 14
-  return pair.accessKeyId;
+  return pair;
+}
+
+/**
+ * As {@link rotate}, up to where the secret lies in a pending version: for a store that calls for the rest itself. What
+ * {@link finish} or {@link resume} does later begins with the same look at the record.
+ */
+export async function begin(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<AccessKeyId> {
+  const { accessKeyId } = await createAndKeep(turn, known, readAt);
+  await retreatUnlessMine(turn, accessKeyId);
+  return accessKeyId;
+}
+
+/**
+ * Finishes what {@link begin} began, where its intent stands still and is younger than the lease: then nobody else may have begun
+ * anything, and nothing need be declared anew.
+ */
+export async function finish(turn: Turn, id: AccessKeyId, known: readonly AccessKeyId[]): Promise<void> {
+  const secretAccessKey = await findSecret(turn, id);
+  if (secretAccessKey === null) throw new TurnEnd("stopped", `the secret of ${id} is gone from where it was`);
+  const pair = { accessKeyId: id, secretAccessKey };
+  await verify(turn, pair);
+  await handOut(turn, pair, known);
 }
 
 /** Finishes the delivery of a key whose secret an earlier turn left somewhere safe. */
@@ -141,8 +169,9 @@ function unanswered(error: unknown): null {
   throw error;
 }
 
-/** Another run overwrote our intent: our own key, which nobody has got, makes way. */
-async function retreat(turn: Turn, id: AccessKeyId): Promise<never> {
+/** Where another run overwrote our intent, our own key, which nobody has got, makes way. */
+async function retreatUnlessMine(turn: Turn, id: AccessKeyId): Promise<void> {
+  if (await isMine(turn)) return;
   const { iam, escrow } = turn.world;
   await turn.step("retreat", [id], "another run took over", () => iam.deleteAccessKey(turn.userName, id));
   for (const destination of turn.subject.destinations) await destination.unstage?.(id);

@@ -20,6 +20,26 @@ export interface TurnReport {
   readonly outcome: Outcome | null;
 }
 
+/** How a turn rotates, and how it finishes a rotation: the whole of it, or the part that somebody else calls for. */
+export interface RotationParts {
+  /** Answers with the id of the key that it made. `readAt` = when the reading began that the decision rests on, monotonic. */
+  readonly rotate: (turn: Turn, known: readonly AccessKeyId[], readAt: number) => Promise<AccessKeyId>;
+  readonly resume: (turn: Turn, key: AccessKeyId, known: readonly AccessKeyId[], readAt: number) => Promise<void>;
+}
+
+/** A rotation from end to end. */
+const wholeRotation: RotationParts = {
+  rotate: async (turn, known, readAt) => {
+    const created = await rotate(turn, known, readAt);
+    await deactivateAtOnce(turn, created, known);
+    return created;
+  },
+  resume: async (turn, key, known, readAt) => {
+    await resume(turn, key, known, readAt);
+    await deactivateAtOnce(turn, key, known);
+  },
+};
+
 /** One turn at one user: reads everything afresh, decides, and performs that one decision where `accept` takes it. */
 export async function takeTurn(
   world: World,
@@ -27,6 +47,7 @@ export async function takeTurn(
   slot: Slot,
   before: Foreknowledge,
   accept: (decision: UserDecision) => boolean,
+  parts: RotationParts = wholeRotation,
 ): Promise<TurnReport> {
   let { turn, readAt, seen } = await look(world, subject, slot, before);
   if (mayHideAKey(seen, world.clock.now())) {
@@ -39,7 +60,7 @@ export async function takeTurn(
   try {
     mustFitAsBefore(subject, seen);
     turn.mustBeFresh();
-    const created = await perform(turn, seen, decision, action, readAt);
+    const created = await perform(turn, seen, decision, action, readAt, parts);
     return { seen, decision, outcome: { kind: "done", action, created } };
   } catch (error) {
     return { seen, decision, outcome: asTurnEnd("reading again", error).outcome };
@@ -84,16 +105,13 @@ async function perform(
   { sentence }: UserDecision,
   action: Action,
   readAt: number,
+  parts: RotationParts,
 ): Promise<AccessKeyId | null> {
   switch (action.kind) {
-    case "rotate": {
-      const created = await rotate(turn, action.known, readAt);
-      await deactivateAtOnce(turn, created, action.known);
-      return created;
-    }
+    case "rotate":
+      return parts.rotate(turn, action.known, readAt);
     case "resume":
-      await resume(turn, action.key, action.known, readAt);
-      await deactivateAtOnce(turn, action.key, action.known);
+      await parts.resume(turn, action.key, action.known, readAt);
       return null;
     case "mark-delivered":
       await turn.record({ phase: "delivered", new: action.key, old: action.old });

@@ -1,15 +1,6 @@
-import {
-  aws,
-  invoke,
-  type LambdaContext,
-  type LambdaWorld,
-  RunFailed,
-  runUsers,
-  selectorsOf,
-  tell,
-} from "./invocation.ts";
+import { aws, invoke, type LambdaContext, type LambdaWorld, runUsers, selectorsOf, tell } from "./invocation.ts";
 import { sweep } from "./sweep.ts";
-import { countsOf } from "./telemetry.ts";
+import { countsOf, RunFailed } from "./telemetry.ts";
 
 /** What a scheduled run came to: names of users, no keys. */
 export interface CreatorResult {

@@ -22,7 +22,7 @@ import type { FetchText, LoadedConfig } from "./config-source.ts";
 import { Deadline } from "./deadline.ts";
 import { type Environment, type LambdaSettings, readEnvironment, settingsFrom } from "./environment.ts";
 import { Scrubber } from "./scrubber.ts";
-import { type Print, Telemetry } from "./telemetry.ts";
+import { type Print, RunFailed, Telemetry } from "./telemetry.ts";
 import { openTimer, type Timer } from "./timer.ts";
 import type { Variables } from "./variables.ts";
 
@@ -64,16 +64,6 @@ export interface Invocation {
   readonly run: string;
   /** The hash of the configuration; null where there is none. */
   readonly configHash: string | null;
-}
-
-/** Some users failed, and everybody else is done. Coming again is safe: the next run goes on from what it finds. */
-export class RunFailed extends Error {
-  constructor(names: readonly string[], users: number) {
-    const shown = names.slice(0, 20).join(", ");
-    const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
-    super(`failed: ${shown}${more}; everything else is done, for ${users} users in all`);
-    this.name = "RunFailed";
-  }
 }
 
 /** Does the work of one invocation between its beginning and its end, of which metrics are the last thing, whatever happens. */

@@ -1,9 +1,11 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+import { BrokenInvariant } from "../compose.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { UserReport } from "../core/result.ts";
 import { age, days, type Instant } from "../core/time.ts";
 import { CallError } from "../ports.ts";
+import { unexpectedWords } from "../report/unexpected.ts";
 import type { Scrubber } from "./scrubber.ts";
 
 /** Set when the bundle is made. */
@@ -95,11 +97,8 @@ export class Telemetry {
 
   /** What the function ends with in place of this error: without a secret, and without the error's own baggage. */
   asLastWords(error: unknown): Error {
-    const words = wordsOf(error);
-    const plain = new Error(this.#scrubber.clean(words ?? (error instanceof Error ? error.message : String(error))));
+    const plain = new Error(this.#scrubber.clean(wordsOf(error)));
     plain.name = error instanceof Error ? error.name : "Error";
-    if (error instanceof Error && error.stack !== undefined && words === null)
-      plain.stack = this.#scrubber.clean(error.stack);
     return plain;
   }
 
@@ -112,10 +111,22 @@ export class Telemetry {
   }
 }
 
-/** What an error that somebody can do something about says of itself; null for others, of which the stack tells more. */
-function wordsOf(error: unknown): string | null {
+/** Some users failed, and everybody else is done. Coming again is safe: the next run goes on from what it finds. */
+export class RunFailed extends Error {
+  constructor(names: readonly string[], users: number) {
+    const shown = names.slice(0, 20).join(", ");
+    const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
+    super(`failed: ${shown}${more}; everything else is done, for ${users} users in all`);
+    this.name = "RunFailed";
+  }
+}
+
+/** What an error that somebody can do something about says of itself; of any other its name, and where it was thrown. */
+function wordsOf(error: unknown): string {
+  if (error instanceof RunFailed) return error.message;
+  if (error instanceof BrokenInvariant) return `broken invariant: ${error.message}; this is a bug, please report it`;
   if (error instanceof InvalidInput) return error.hint === null ? error.message : `${error.message} (${error.hint})`;
-  if (!(error instanceof CallError)) return null;
+  if (!(error instanceof CallError)) return `unexpected: ${unexpectedWords(error)}; this is a bug, please report it`;
   return `${error.action} on ${error.resource}: ${error.code}: ${error.message}`;
 }
 

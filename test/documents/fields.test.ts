@@ -30,6 +30,16 @@ describe("the fields of a document", () => {
     ]);
   });
 
+  it("hold passwords for several regions, where each names its own", () => {
+    const fields = read(
+      "?field.i=accessKeyId&field.a=sesSmtpPassword:eu-west-1&field.b=sesSmtpPassword&sesRegion=us-east-1",
+    );
+    const secret = pair.secretAccessKey.reveal();
+    const passwords = [sesSmtpPassword(secret, "eu-west-1"), sesSmtpPassword(secret, "us-east-1")];
+    expect([...fillFields(fields, "ci-bot", pair).values()].slice(1)).toEqual(passwords);
+    expect(secretsOf(fields, "ci-bot", pair).map((each) => each.reveal())).toEqual([secret, ...passwords]);
+  });
+
   it("may have any name that can be percent-encoded", () => {
     const fields = read("?field.my%20id%3D%26=accessKeyId&field.%C3%BC=secretAccessKey");
     expect([...fields.names.keys()]).toEqual(["my id=&", "ü"]);
@@ -56,6 +66,16 @@ describe("the fields of a document", () => {
       "?field.a=accessKeyId&field.b=sesSmtpPassword",
       "an SMTP password is made for one region of SES",
       "add sesRegion=eu-west-1, or whichever it is",
+    ],
+    [
+      "?field.a=accessKeyId&field.b=sesSmtpPassword:eu-west-1&field.c=sesSmtpPassword",
+      "an SMTP password is made for one region of SES",
+      "add sesRegion=eu-west-1, or whichever it is",
+    ],
+    [
+      "?field.a=accessKeyId&field.b=sesSmtpPassword:EU",
+      '"sesSmtpPassword:EU" is nothing that a field can hold',
+      "one of: accessKeyId, secretAccessKey, userName, sesSmtpPassword",
     ],
   ])("given as %s are refused with the target and the next step", (options, message, hint) => {
     const problem = (): unknown => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { InvalidInput } from "../../src/core/invalid-input.ts";
 import { parseTarget } from "../../src/core/target.ts";
 import { readFields } from "../../src/documents/fields.ts";
-import { readJson, writeJson } from "../../src/documents/json.ts";
+import { clearJson, readJson, readUserDocument, writeJson } from "../../src/documents/json.ts";
 import { freshPair } from "../destinations/contract.ts";
 
 const fields = readFields(parseTarget("ssm:/k"), { ID: "accessKeyId", KEY: "secretAccessKey" });
@@ -32,6 +32,25 @@ describe("a JSON document", () => {
 
   it("keeps the order of the fields that it finds", () => {
     expect(Object.keys(JSON.parse(write('{"z":1,"KEY":"x","a":2}')) as object)).toEqual(["z", "KEY", "a", "ID"]);
+  });
+
+  it("tells its user and its other texts, but no field of the key as one of them", () => {
+    const named = readFields(
+      parseTarget("ssm:/k?field.ID=accessKeyId&field.KEY=secretAccessKey&field.User=userName"),
+      {},
+    );
+    const text = JSON.stringify({ ID: id, KEY: key, User: "ci-bot", Bucket: "b", Count: 1, Empty: "" });
+    const { userName, other } = readUserDocument(text, named, "x");
+    expect([userName, other("Bucket"), other("Count"), other("Empty"), other("KEY"), other("toString")]).toEqual([
+      "ci-bot",
+      "b",
+      null,
+      null,
+      null,
+      null,
+    ]);
+    expect(readUserDocument("{}", named, "x").userName).toBeNull();
+    expect(JSON.parse(clearJson(text, named, "x"))).toEqual({ User: "ci-bot", Bucket: "b", Count: 1, Empty: "" });
   });
 
   it("of any content keeps every field that is not the key's", () => {

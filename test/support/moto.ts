@@ -45,6 +45,8 @@ export interface Moto {
   /** Shifts AWS's clock to this long after the real one. */
   shift(seconds: number): Promise<void>;
   pageSize(size: number): Promise<void>;
+  /** `RotateSecret` calls this address with the event of each step, and begins anew after a failure, so many times in all. */
+  bridge(url: string, tries: number): Promise<void>;
   reset(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -88,6 +90,7 @@ export async function startMoto(): Promise<Moto> {
     setStatus: async (accessKeyId, status) => post("key", { accessKeyId, status }),
     shift: async (offsetSeconds) => post("clock", { offsetSeconds }),
     pageSize: async (size) => post("page-size", { size }),
+    bridge: async (address, tries) => post("bridge", { url: address, tries }),
     reset: async () => post("reset"),
     stop: async () => {
       child.stdin.end();

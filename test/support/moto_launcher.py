@@ -10,8 +10,12 @@ cannot sign in, and the clock can be shifted (IAM's dates and the Date header wi
   POST /__test/use    {"accessKeyId", "service"}           a consumer signs now; answers {"ok": whether it was let in}
   POST /__test/key    {"accessKeyId", "status"}            what a person does in the console
   POST /__test/clock  {"offsetSeconds"}
-  GET  /__test/keys
   POST /__test/mails                                       the mails that SES took
+  POST /__test/keys                                        all keys of all accounts
+  POST /__test/bridge {"url", "tries"}                     RotateSecret calls this in place of a Lambda function, step by step
+
+Secrets Manager is made as strict as AWS documents it: a version is written once, AWSCURRENT takes AWSPENDING off the version that
+it moves to, and a rotation whose function failed is begun again.
 """
 
 import datetime as dt
@@ -20,6 +24,9 @@ import os
 import sys
 import threading
 import time as real_time
+import urllib.error
+import urllib.request
+import uuid
 
 OFFSET = {"seconds": 0.0}
 _now = real_time.time
@@ -68,6 +75,7 @@ import moto.backends as backends  # noqa: E402
 backends.list_of_moto_modules = functools.cache(lambda services=tuple(backends.list_of_moto_modules()): services)
 
 from moto.iam import models as iam_models, responses as iam_responses  # noqa: E402
+from moto.secretsmanager import exceptions as secret_errors, models as secret_models  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from moto.sts import responses as sts_responses  # noqa: E402
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
@@ -75,6 +83,7 @@ from werkzeug.wrappers import Request, Response  # noqa: E402
 
 ACCOUNT = "123456789012"
 PAGE = {"size": 100}
+BRIDGE = {"url": None, "tries": 1}
 
 
 def iam():
@@ -136,7 +145,74 @@ class InvalidToken(STSClientError):
 
 
 def find_key(access_key_id):
-    return iam().access_keys.get(access_key_id)
+    for account in list(iam_models.iam_backends.keys()):
+        key = iam_models.iam_backends[account]["aws"].access_keys.get(access_key_id)
+        if key is not None:
+            return key
+    return None
+
+
+def call_function(event):
+    request = urllib.request.Request(BRIDGE["url"], json.dumps(event).encode(), {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=120) as response:
+            return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def install_secrets():
+    backend = secret_models.SecretsManagerBackend
+    plain_rotate, plain_move, plain_check = (
+        backend.rotate_secret,
+        backend.update_secret_version_stage,
+        backend._check_with_existing_secrets_and_versions,
+    )
+
+    def check(self, secret_name, client_request_token, secret_string, secret_binary, on_create=False):
+        secret = self.secrets.get(secret_name)
+        version = None if secret is None else getattr(secret, "versions", {}).get(client_request_token)
+        if version is not None and version.get("secret_string") not in (None, secret_string):
+            raise secret_errors.ResourceExistsException("a version is written once")
+        return plain_check(self, secret_name, client_request_token, secret_string, secret_binary, on_create)
+
+    def move(self, secret_id, version_stage, remove_from_version_id, move_to_version_id):
+        answer = plain_move(self, secret_id, version_stage, remove_from_version_id, move_to_version_id)
+        if version_stage == "AWSCURRENT" and move_to_version_id:
+            stages = self.secrets[secret_id].versions[move_to_version_id]["version_stages"]
+            stages[:] = [stage for stage in stages if stage != "AWSPENDING"]
+        return answer
+
+    def rotate(self, secret_id, client_request_token=None, rotation_lambda_arn=None, rotation_rules=None, rotate_immediately=True):
+        if BRIDGE["url"] is None:
+            return plain_rotate(self, secret_id, client_request_token, rotation_lambda_arn, rotation_rules, rotate_immediately)
+        secret = self.secrets[secret_id]
+        unfinished = [
+            version
+            for version in secret.versions.values()
+            if "AWSPENDING" in version["version_stages"] and "AWSCURRENT" not in version["version_stages"]
+        ]
+        version_id = unfinished[0]["version_id"] if unfinished else client_request_token or str(uuid.uuid4())
+        if not unfinished:
+            secret.remove_version_stages_from_old_versions(["AWSPENDING"])
+            secret.versions[version_id] = {
+                "createdate": int(shifted_time()),
+                "version_id": version_id,
+                "version_stages": ["AWSPENDING"],
+            }
+        secret.rotation_requested = secret.rotation_enabled = True
+        secret.rotation_lambda_arn = rotation_lambda_arn or secret.rotation_lambda_arn or "arn:aws:lambda:eu-west-1:123456789012:function:bridge"
+        for _ in range(BRIDGE["tries"]):
+            event = {"SecretId": secret.arn, "ClientRequestToken": version_id, "RotationToken": "canary-rotation-token"}
+            if all(call_function({**event, "Step": f"{step}Secret"}) for step in ("create", "set", "test", "finish")):
+                break
+        if unfinished:
+            raise secret_errors.InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")
+        return json.dumps({"ARN": secret.arn, "Name": secret.name, "VersionId": version_id})
+
+    backend._check_with_existing_secrets_and_versions = check
+    backend.update_secret_version_stage = move
+    backend.rotate_secret = rotate
 
 
 def describe(key):
@@ -199,6 +275,12 @@ def reset(_body):
     moto_api_backend.reset()
     OFFSET["seconds"] = 0.0
     PAGE["size"] = 100
+    BRIDGE.update(url=None, tries=1)
+    return {}
+
+
+def bridge(body):
+    BRIDGE.update(url=body["url"], tries=body.get("tries", 1))
     return {}
 
 
@@ -208,7 +290,9 @@ def page_size(body):
 
 
 def keys(_body):
-    return {"keys": [describe(key) for key in list(iam().access_keys.values()) if key.user_name]}
+    accounts = [iam_models.iam_backends[account]["aws"] for account in list(iam_models.iam_backends.keys())]
+    every = [key for account in accounts for key in list(account.access_keys.values())]
+    return {"keys": [describe(key) for key in every if key.user_name]}
 
 
 def mails(_body):
@@ -222,7 +306,17 @@ def mails(_body):
     }
 
 
-ROUTES = {"mails": mails, "reset": reset, "seed": seed, "use": use, "key": change_key, "clock": clock, "keys": keys, "page-size": page_size}
+ROUTES = {
+    "mails": mails,
+    "reset": reset,
+    "seed": seed,
+    "use": use,
+    "key": change_key,
+    "clock": clock,
+    "keys": keys,
+    "page-size": page_size,
+    "bridge": bridge,
+}
 
 
 class Front:
@@ -258,6 +352,7 @@ def create_app(service):
 
 def main():
     install()
+    install_secrets()
     shift_modules()
     server = make_server("127.0.0.1", 0, Front(DomainDispatcherApplication(create_app)), threaded=True, request_handler=Handler)
     server.daemon_threads = True
