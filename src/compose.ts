@@ -7,7 +7,6 @@ export { checkSetup } from "./compose/checkup.ts";
 export { findOwnProfile } from "./compose/own-profile.ts";
 export { assemble, type OpenDestination, type Parts, rehearse } from "./compose/parts.ts";
 export { permissions } from "./compose/permissions.ts";
-export { fernetKeyFrom, fernetKeyIn, openedText, type Opener, openSealed, parseSealer } from "./compose/sealing.ts";
 export { Session } from "./compose/session.ts";
 export { type CheckedSettings, checkSettings, type Settings, targetWords } from "./compose/settings.ts";
 export { openTagging, type Tagging, type TaggingResult, type UserTagging } from "./compose/tagging.ts";

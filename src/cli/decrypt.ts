@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Opener } from "../compose.ts";
+import type { Opener } from "../compose/sealing.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { Secret } from "../core/secret.ts";
 import type { Io } from "./io.ts";
@@ -58,7 +58,7 @@ async function decrypt(io: Io, flags: Flags): Promise<void> {
       "--parameter NAME:VERSION as the mail names it, --key-file FILE, or --identity FILE for age",
     );
   const [{ openSealed, openedText }, { createFile, lookAt }, { handOver }] = await Promise.all([
-    import("../compose.ts"),
+    import("../compose/sealing.ts"),
     import("../host/atomic-file.ts"),
     import("../host/hand-over.ts"),
   ]);
@@ -101,7 +101,7 @@ function checkFlags({ user, version, parameter, keyFile, identity }: Flags): num
 async function openerFor(io: Io, flags: Flags): Promise<Opener> {
   const { user, version = null, parameter, keyFile, identity, profile = null, region = null } = flags;
   const [{ fernetKeyFrom, fernetKeyIn }, { readSecretly }, { readInput }] = await Promise.all([
-    import("../compose.ts"),
+    import("../compose/sealing.ts"),
     import("./read-secretly.ts"),
     import("./read-input.ts"),
   ]);

@@ -6,7 +6,7 @@ import {
   PutParameterCommand,
 } from "@aws-sdk/client-ssm";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { parseSealer } from "../../src/compose.ts";
+import { parseSealer } from "../../src/compose/sealing.ts";
 import type { AccessKeyId, User } from "../../src/core/access-key.ts";
 import { InvalidInput } from "../../src/core/invalid-input.ts";
 import type { Owner } from "../../src/core/owner.ts";
