@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EXACT_WITHIN_DAYS, isExactDay, type ReportedSlot, sift } from "../../src/core/sift.ts";
 import { days, hours, type Instant, instant, later } from "../../src/core/time.ts";
