@@ -134,6 +134,8 @@ export interface Destination {
   readonly label: string;
   /** The run itself takes its credentials from here: a delivery switches later runs over to the new key. */
   readonly suppliesSigner?: boolean;
+  /** The delivery itself tells the owner of the new key: no notice of it is needed. */
+  readonly tellsOwner?: boolean;
   /**
    * Whether a delivery would be accepted, as far as can be told without writing.
    * Throws `InvalidInput`, or `CallError`, with what is in the way.
@@ -164,6 +166,22 @@ export interface Notifier {
   readonly label: string;
   /** Resolves once it was accepted for delivery. Throws a {@link CallError}. */
   notify(notice: AddressedNotice): Promise<void>;
+}
+
+/**
+ * What keyturn remembers about whom it tells what, where whoever may tag users cannot write. One short text for each user, which
+ * the store neither reads nor changes: at most 4,000 printable ASCII characters. Two runs may replace each other's text: the
+ * last one stands, and a notice that it forgot goes out once more.
+ */
+export interface OwnerLedger {
+  /** Such as `ssm:/keyturn/owners`. */
+  readonly label: string;
+  /** Null where nothing was ever written for this user. */
+  read(userName: string): Promise<string | null>;
+  /** Everything that was ever written for users of this account, by user name. */
+  readAll(): Promise<ReadonlyMap<string, string>>;
+  /** Replaces the user's text; counts as done only when a later run would read it. */
+  write(userName: string, text: string): Promise<void>;
 }
 
 /** A mail to one address. Text in every field is free of line breaks where a header cannot hold any. */

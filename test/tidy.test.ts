@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   engine: ["core", "ports", "engine", "node:"],
   aws: ["core", "ports", "aws", "npm:", "node:"],
   destinations: ["core", "ports", "aws", "documents", "host", "destinations/kind", "npm:", "node:"],
+  ledger: ["core", "ports", "aws", "host", "ledger/kind", "npm:", "node:"],
   escrow: ["core", "ports", "aws", "host", "escrow/kind", "npm:", "node:"],
   simulation: ["core", "ports", "engine", "simulation", "node:"],
   compose: [
@@ -28,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "aws",
     "destinations",
     "escrow",
+    "ledger",
     "host",
     "documents",
     "simulation",

@@ -55,13 +55,17 @@ function addShow(config: Command, io: Io): void {
     )
     .addHelpText("after", "\nExamples:\n  keyturn config show\n  keyturn config show ci-bot --policy two-key")
     .action(async (userName: string | undefined, flags: Flags) => {
-      const [{ chooseSettings, runWideLines }, { forEverybody, overlay }, { settingsText, userLines }] =
+      const [{ chooseSettings, runWideLines }, { forEverybody, overlay }, { ownerLines, settingsText, userLines }] =
         await Promise.all([import("./settings.ts"), import("../core/rulebook.ts"), import("../report/settings.ts")]);
       const chosen = await chooseSettings(io, flags);
       const { layers, runEvery } = forEverybody(chosen.settings.rulebook);
-      const forAll = () => ({ ...overlay(layers, runEvery, "of everybody"), exempt: null });
-      const settings = userName === undefined ? forAll() : await settingsOf(io, flags, userName);
-      const lines: readonly SettingLine[] = [...userLines(settings), ...runWideLines(flags, chosen)];
+      const forAll = () => ({ ...overlay(layers, runEvery, "of everybody"), exempt: null, claim: null });
+      const own = userName === undefined ? null : await settingsOf(io, flags, userName);
+      const lines: readonly SettingLine[] = [
+        ...userLines(own?.settings ?? forAll()),
+        ...(own === null ? [] : ownerLines(own.settings.claim, own.owner, own.pending)),
+        ...runWideLines(flags, chosen),
+      ];
       io.out(
         flags.format === "json"
           ? JSON.stringify({ schema: "keyturn/config/v1", userName: userName ?? null, settings: lines }, null, 2)
@@ -79,7 +83,7 @@ async function settingsOf(io: Io, flags: Flags, userName: string) {
   const { session } = await begin(io, flags);
   const [user] = await session.users({ users: [userName], path: null, tags: [], allowEmpty: false });
   if (user === undefined) throw new Error("a selector by name gave nobody");
-  const { doubt, settings } = await session.settingsOf(user);
+  const { doubt, settings, owner, pending } = await session.settingsOf(user);
   if (doubt?.kind === "unusable") throw new InvalidInput(doubt.message, doubt.hint);
   if (doubt?.kind === "denied")
     throw new CallError(
@@ -87,10 +91,10 @@ async function settingsOf(io: Io, flags: Flags, userName: string) {
       doubt.action,
       doubt.resource,
       "AccessDenied",
-      "rules of the configuration go by tags",
+      "what holds for the user depends on it",
     );
   if (doubt?.kind === "failed") throw new CallError("unknown", doubt.action, userName, "Failed", doubt.message);
-  return settings;
+  return { settings, owner, pending };
 }
 
 function addSchema(config: Command, io: Io): void {

@@ -2,8 +2,9 @@ import type { Settings } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { type Layer, type PolicyChange, type Rulebook, rulebookOf } from "../core/rulebook.ts";
+import type { OwnerRules } from "../core/owner-tags.ts";
 import { formatDuration, seconds } from "../core/time.ts";
-import { matchWords, type SettingLine } from "../report/settings.ts";
+import { boundsWords, matchWords, type SettingLine } from "../report/settings.ts";
 import { findConfig } from "./config-file.ts";
 import type { Io } from "./io.ts";
 import type { LimitFlags, SettingFlags } from "./options.ts";
@@ -24,6 +25,7 @@ export async function chooseSettings(io: Io, flags: SettingFlags, asked = false)
     settings: {
       rulebook: rulebookFrom(flags, config),
       escrow: flags.escrow ?? config?.escrow ?? null,
+      ledger: config?.ledger ?? null,
       settle: flags.settle ?? config?.settle ?? seconds(15),
       asked,
       profile: flags.profile ?? config?.profile ?? null,
@@ -47,6 +49,7 @@ function rulebookFrom(flags: SettingFlags, config: Config | null): Rulebook {
       })),
     ],
     runEvery: flags.runEvery ?? base.runEvery,
+    ...(base.owners === undefined ? {} : { owners: base.owners }),
   };
 }
 
@@ -117,7 +120,28 @@ export function runWideLines(
       value: settings.region ?? "of the environment",
       from: from("region", "--region", flags.region !== undefined),
     },
+    ...linesOfOwners(settings.rulebook.owners, config),
     ...linesOfRuns(config),
+  ];
+}
+
+/** What tags may say; nothing where they have no say. */
+function linesOfOwners(rules: OwnerRules | undefined, config: Config | null): readonly SettingLine[] {
+  if (rules === undefined) return [{ name: "owners", value: "tags are not heeded", from: "default" }];
+  const { only, rotateAfter, deleteAfter, allowedDomains, addressChangeDelay, warnBefore } = rules;
+  const line = (name: string, value: string): SettingLine => ({
+    name,
+    value,
+    from: config?.origins.get(name) ?? "default",
+  });
+  return [
+    line("owners.only", only ? "true" : "false"),
+    line("owners.ledger", config?.ledger ?? "none"),
+    line("owners.rotateAfter", boundsWords(rotateAfter, "rotateAfter")),
+    line("owners.deleteAfter", boundsWords(deleteAfter, "deleteAfter")),
+    line("mail.allowedDomains", allowedDomains === null ? "none" : allowedDomains.join(", ")),
+    line("mail.addressChangeDelay", formatDuration(addressChangeDelay)),
+    line("mail.warnBefore", warnBefore.length === 0 ? "never" : warnBefore.map(formatDuration).join(", ")),
   ];
 }
 

@@ -3,16 +3,29 @@ import { AwsClock } from "../aws/clock.ts";
 import { openIam } from "../aws/iam.ts";
 import { openVerifier, whoAmI } from "../aws/sts.ts";
 import type { User } from "../core/access-key.ts";
+import type { Owner } from "../core/owner.ts";
 import type { Host } from "../destinations/kind.ts";
 import { recordsInTags } from "../engine/tag-records.ts";
 import { openRunnerLock } from "../host/runner-lock.ts";
-import type { Caller, Clock, Destination, Escrow, Iam, Liveness, RecordStore, Verifier } from "../ports.ts";
+import type {
+  Caller,
+  Clock,
+  Destination,
+  Escrow,
+  Iam,
+  Liveness,
+  Notifier,
+  OwnerLedger,
+  RecordStore,
+  Sealer,
+  Verifier,
+} from "../ports.ts";
 import type { SimulatedAccount } from "../simulation/account.ts";
 import type { VirtualClock } from "../simulation/virtual-clock.ts";
 import type { CheckedSettings, Settings } from "./settings.ts";
 
-/** Opens one user's destination; throws {@link InvalidInput} where the store cannot hold its name. */
-export type OpenDestination = (user: User) => Destination;
+/** Opens one user's destination; throws {@link InvalidInput} where the store cannot hold its name. `owner` = null where no tag names one. */
+export type OpenDestination = (user: User, owner: Owner | null) => Destination;
 
 /** A destination of some users, ready to be opened for each. */
 export interface OpenTarget {
@@ -29,6 +42,12 @@ export interface Parts {
   readonly records: RecordStore;
   readonly verifier: Verifier;
   readonly escrow: Escrow | null;
+  /** Null, or absent, where owners are not remembered; then nobody is told anything. */
+  readonly ledger?: OwnerLedger | null;
+  /** Null, or absent, where no notices go out. */
+  readonly notifier?: Notifier | null;
+  /** Null, or absent, where no mail is sealed. */
+  readonly sealer?: Sealer | null;
   readonly clock: Clock;
   readonly liveness: Liveness;
   readonly destinations: readonly OpenTarget[];
@@ -48,6 +67,7 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
     records: recordsInTags(iam),
     verifier: openVerifier(access),
     escrow: settings.parsedEscrow?.open(access, caller) ?? null,
+    ledger: settings.parsedLedger?.open(access, caller) ?? null,
     clock,
     liveness: openRunnerLock(),
     destinations: settings.destinations.map(({ text, kind, parsed }) => ({
@@ -72,7 +92,8 @@ export async function rehearse(
   const host: Host = { access, caller, clock, print: nowhere };
   const destinations = settings.destinations.map(({ text, kind, parsed }) => {
     const open = parsed.open(host);
-    return { text, open: (user: User) => timeless(open(user), clock), isStream: kind.isStream };
+    const openTimeless: OpenDestination = (user, owner) => timeless(open(user, owner), clock);
+    return { text, open: openTimeless, isStream: kind.isStream };
   });
   return {
     caller,

@@ -20,5 +20,6 @@ export function permissions(
     ...enginePermissions(caller, policies, paths, byHand),
     ...settings.destinations.flatMap(({ parsed }) => parsed.permissions(caller, region)),
     ...(settings.parsedEscrow?.permissions(caller, region) ?? []),
+    ...(settings.parsedLedger?.permissions(caller, region) ?? []),
   ];
 }

@@ -7,10 +7,13 @@ import type { Tags, User } from "../core/access-key.ts";
 import { decide } from "../core/decide.ts";
 import type { UserDecision } from "../core/decision.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import type { Observation } from "../core/observation.ts";
+import { known, type Observation, type Reading } from "../core/observation.ts";
+import type { Owner } from "../core/owner.ts";
+import { type Contact, contactFor } from "../core/owner-ledger.ts";
+import { BadTag, optsIn, type OwnerRules } from "../core/owner-tags.ts";
 import type { UserReport } from "../core/result.ts";
 import { forEverybody, needsTags, settingsFor, type UserSettings } from "../core/rulebook.ts";
-import type { Duration } from "../core/time.ts";
+import { type Duration, type Instant, later } from "../core/time.ts";
 import { byHand, type Deed } from "../engine/by-hand.ts";
 import { ask, observeEverything, observeServed } from "../engine/observe.ts";
 import { outcomeUntouched, reportFinding } from "../engine/report-user.ts";
@@ -28,7 +31,19 @@ export interface OwnSettings {
   /** Why it is not known what holds; null where it is. The settings are then those of everybody. */
   readonly doubt: Subject["terms"]["doubt"];
   readonly settings: UserSettings;
+  /** Who gets new keys and notices now; null where nobody does. */
+  readonly owner: Owner | null;
+  /** Who is to get them instead, and from when on (null = once the former owner was told); null where nobody is. */
+  readonly pending: { readonly address: string; readonly from: Instant | null } | null;
+  /** Whom to tell, and what the ledger remembers; null where there is nothing to remember. */
+  readonly contact: Contact | null;
 }
+
+/** How the ledger's text of one user is read. */
+type ReadLedger = (userName: string) => Promise<Reading<string | null>>;
+
+/** From so many users on the ledger is read as a whole. */
+const MANY_USERS = 4;
 
 /** One account, with these settings: what every command works with. */
 export class Session {
@@ -36,7 +51,7 @@ export class Session {
   readonly clock: Clock;
   readonly #parts: Parts;
   /** What held for each user when it was last looked at. */
-  readonly #held = new Map<string, UserSettings>();
+  readonly #held = new Map<string, OwnSettings>();
 
   constructor(parts: Parts) {
     this.caller = parts.caller;
@@ -46,9 +61,10 @@ export class Session {
 
   /** Names the settings that a plan was made with: a plan must not be run with others. */
   get fingerprint(): string {
-    const { rulebook, escrow, asked, region } = this.#parts.settings;
-    const { layers, exemptions, runEvery } = rulebook;
-    const text = JSON.stringify({ layers, exemptions, runEvery, escrow, asked, region }, (name, value: unknown) =>
+    const { rulebook, escrow, ledger, asked, region } = this.#parts.settings;
+    const { layers, exemptions, runEvery, owners } = rulebook;
+    const all = { layers, exemptions, runEvery, owners, escrow, ledger: ledger ?? undefined, asked, region };
+    const text = JSON.stringify(all, (name, value: unknown) =>
       // Where something stands in a file says nothing about what it says.
       name === "origins" || name === "origin" ? undefined : value instanceof Map ? [...value] : value,
     );
@@ -63,10 +79,10 @@ export class Session {
   /** The profile that supplies this run with this user's key, where one of the destinations is that; null otherwise. */
   suppliedBy(user: User): string | null {
     const { destinations, settings } = this.#parts;
-    const own = this.#held.get(user.userName)?.deliver;
+    const own = this.#held.get(user.userName);
     const supplies = destinations
-      .filter(({ text }) => text === undefined || own === undefined || own.includes(text))
-      .some(({ open }) => openOrBlock(open, user).suppliesSigner === true);
+      .filter(({ text }) => text === undefined || own === undefined || own.settings.deliver.includes(text))
+      .some(({ open }) => openOrBlock(open, user, own?.owner ?? null).suppliesSigner === true);
     return supplies && user.userName === this.caller.userName ? signingProfile(settings) : null;
   }
 
@@ -123,6 +139,8 @@ export class Session {
 
   #world(journal: Journal): World {
     const { caller, iam, records, verifier, escrow, clock, liveness, settings } = this.#parts;
+    const { ledger = null, notifier = null, sealer = null } = this.#parts;
+    const { owners: rules } = settings.rulebook;
     return {
       caller,
       iam,
@@ -133,11 +151,22 @@ export class Session {
       liveness,
       journal,
       settle: settings.settle,
+      ...(ledger === null || rules === undefined
+        ? {}
+        : {
+            owners: {
+              ledger,
+              notifier,
+              sealer,
+              addressChangeDelay: rules.addressChangeDelay,
+              warnBefore: rules.warnBefore,
+            },
+          }),
     };
   }
 
   /** What holds for a user, once its tags are read where that depends on them. Rules that contradict each other are a doubt. */
-  async settingsOf(user: User): Promise<OwnSettings> {
+  async settingsOf(user: User, readLedger: ReadLedger = this.#readLedger): Promise<OwnSettings> {
     const { iam, settings } = this.#parts;
     const { rulebook } = settings;
     const reading = needsTags(rulebook)
@@ -146,40 +175,98 @@ export class Session {
     const tags = reading?.kind === "known" ? reading.value : null;
     const doubt = reading === null || reading.kind === "known" || reading.kind === "unread" ? null : reading;
     try {
-      return { tags, doubt, settings: settingsFor(rulebook, user, tags) };
+      const own = {
+        tags,
+        doubt,
+        settings: settingsFor(rulebook, user, tags),
+        owner: null,
+        pending: null,
+        contact: null,
+      };
+      return doubt === null ? await this.#withOwner(own, user, rulebook.owners, readLedger) : own;
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
       const { message, hint } = error;
       // Whoever may tag one user must not be able to stop the run for all others.
       return {
         tags,
-        doubt: { kind: "unusable", message, hint },
+        doubt: { kind: "unusable", message, hint, isTag: error instanceof BadTag },
         settings: settingsFor(forEverybody(rulebook), user, tags),
+        owner: null,
+        pending: null,
+        contact: null,
       };
     }
   }
 
+  /** Finds out who gets the user's keys now, by its tags and by the ledger. Where that is not known, the user waits. */
+  async #withOwner(
+    own: OwnSettings,
+    { userName }: User,
+    rules: OwnerRules | undefined,
+    readLedger: ReadLedger,
+  ): Promise<OwnSettings> {
+    const { claim, exempt } = own.settings;
+    const { ledger = null } = this.#parts;
+    if (claim === null || rules === undefined || rules.allowedDomains === null || ledger === null || exempt !== null)
+      return own;
+    const stored = await readLedger(userName);
+    if (stored.kind === "unread") throw new Error("the ledger was not read");
+    if (stored.kind !== "known") return { ...own, doubt: stored };
+    try {
+      const contact = contactFor(claim, stored.value, rules, this.clock.now());
+      const change = contact?.entry.pending ?? null;
+      const told = change?.announced ?? null;
+      const from = told === null ? null : later(told, rules.addressChangeDelay);
+      const pending = change === null ? null : { address: change.address, from };
+      return { ...own, contact, pending, owner: contact?.owner ?? null };
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      return { ...own, doubt: { kind: "failed", action: `reading ${ledger.label}`, message: error.message } };
+    }
+  }
+
+  readonly #readLedger: ReadLedger = (userName) => ask(async () => (await this.#parts.ledger?.read(userName)) ?? null);
+
+  /** Reads the ledger once, where there are many users: most of them stand in it, and one page tells of several. */
+  async #readLedgerFor(users: readonly User[]): Promise<ReadLedger> {
+    const ledger = this.#parts.ledger ?? null;
+    if (ledger === null || users.length < MANY_USERS) return this.#readLedger;
+    const all = await ask(() => ledger.readAll());
+    return async (userName) => (all.kind === "known" ? known(all.value.get(userName) ?? null) : all);
+  }
+
   /** The limit on the age of this user's keys, as it was last looked at; null where there is none. */
-  maxAgeOf = (userName: string): Duration | null => this.#held.get(userName)?.maxAge ?? null;
+  maxAgeOf = (userName: string): Duration | null => this.#held.get(userName)?.settings.maxAge ?? null;
 
   async #subject(user: User): Promise<Subject> {
-    const [subject] = await this.#subjects([user], false);
+    const [subject] = await this.#subjects([user], false, true);
     if (subject === undefined) throw new Error("no subject for the user");
     return subject;
   }
 
-  /** Throws {@link InvalidInput} where two users would share one target. */
-  async #subjects(users: readonly User[], needsDestination: boolean): Promise<readonly Subject[]> {
+  /**
+   * The users with what holds for each. Where only those with an owner are rotated, the others are left out, unless a person
+   * named them (`isNamed`). Throws {@link InvalidInput} where two users would share one target.
+   */
+  async #subjects(
+    users: readonly User[],
+    needsDestination: boolean,
+    isNamed = this.#parts.settings.asked,
+  ): Promise<readonly Subject[]> {
     const { settings, verifier, destinations } = this.#parts;
     const slots = new Slots(PARALLEL_USERS, this.clock);
-    const found = await Promise.all(users.map((user) => slots.use(() => this.settingsOf(user))));
+    const readLedger = await this.#readLedgerFor(users);
+    const found = await Promise.all(users.map((user) => slots.use(() => this.settingsOf(user, readLedger))));
     const openOwn = ownTargets();
-    return users.map((user, index) => {
+    const onlyOwned = settings.rulebook.owners?.only === true && !isNamed;
+    return users.flatMap((user, index): readonly Subject[] => {
       const own = found[index];
       if (own === undefined) throw new Error("no settings for the user");
-      const { policy, window, exempt, deliver } = own.settings;
-      this.#held.set(user.userName, own.settings);
-      return {
+      const { policy, window, exempt, deliver, claim } = own.settings;
+      this.#held.set(user.userName, own);
+      if (onlyOwned && own.tags !== null && !optsIn(own.tags)) return [];
+      const subject: Subject = {
         user,
         terms: {
           policy,
@@ -192,18 +279,21 @@ export class Session {
         },
         destinations: destinations
           .filter(({ text }) => text === undefined || deliver.includes(text))
-          .map((target) => openOwn(user, target)),
+          .map((target) => openOwn(user, own.owner, target)),
         ...(own.tags === null ? {} : { tags: own.tags }),
+        ...(own.contact === null ? {} : { contact: own.contact }),
+        ...(claim === null ? {} : { notes: claim.notes }),
       };
+      return [subject];
     });
   }
 }
 
 /** Opens users' targets, and throws {@link InvalidInput} where two users would share one. */
-function ownTargets(): (user: User, target: OpenTarget) => Destination {
+function ownTargets(): (user: User, owner: Owner | null, target: OpenTarget) => Destination {
   const takenBy = new Map<string, string>();
-  return (user, { open, isStream }) => {
-    const destination = openOrBlock(open, user);
+  return (user, owner, { open, isStream }) => {
+    const destination = openOrBlock(open, user, owner);
     const other = takenBy.get(destination.label);
     if (other !== undefined && !isStream) {
       throw new InvalidInput(
@@ -219,9 +309,9 @@ function ownTargets(): (user: User, target: OpenTarget) => Destination {
 const ignore: Journal = () => undefined;
 
 /** A target that cannot be for this user blocks this user, and no other. */
-function openOrBlock(open: OpenDestination, user: User): Destination {
+function openOrBlock(open: OpenDestination, user: User, owner: Owner | null): Destination {
   try {
-    return open(user);
+    return open(user, owner);
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     const refuse = () => Promise.reject(error);

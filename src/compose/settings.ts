@@ -4,6 +4,7 @@ import { parseTarget } from "../core/target.ts";
 import type { Duration } from "../core/time.ts";
 import type { DestinationKind, ParsedDestination } from "../destinations/kind.ts";
 import type { EscrowKind, ParsedEscrow } from "../escrow/kind.ts";
+import type { LedgerKind, ParsedLedger } from "../ledger/kind.ts";
 
 /** Every kind of destination. A new one is a file of its own and a line here. */
 const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>> = {
@@ -18,6 +19,12 @@ const destinationKinds: Readonly<Record<string, () => Promise<DestinationKind>>>
 const escrowKinds: Readonly<Record<string, () => Promise<EscrowKind>>> = {
   file: async () => (await import("../escrow/file.ts")).file,
   ssm: async () => (await import("../escrow/ssm.ts")).ssm,
+};
+
+/** Every kind of ledger of owners. */
+const ledgerKinds: Readonly<Record<string, () => Promise<LedgerKind>>> = {
+  file: async () => (await import("../ledger/file.ts")).file,
+  ssm: async () => (await import("../ledger/ssm.ts")).ssm,
 };
 
 /** What `--deliver` and `--escrow` can begin with: `ssm:`, or `stdout`, which has no target. Loads every kind of destination. */
@@ -38,6 +45,8 @@ export interface Settings {
   readonly rulebook: Rulebook;
   /** A target as typed; null = none. */
   readonly escrow: string | null;
+  /** Where owners are remembered, a target as typed; null, or absent = nowhere. */
+  readonly ledger?: string | null;
   readonly settle: Duration;
   /** A person asked for a rotation now, whatever the age. */
   readonly asked: boolean;
@@ -53,6 +62,7 @@ export interface CheckedSettings extends Settings {
     readonly parsed: ParsedDestination;
   }[];
   readonly parsedEscrow: ParsedEscrow | null;
+  readonly parsedLedger: ParsedLedger | null;
 }
 
 /** Parses the targets, and refuses what contradicts itself or could lose a secret. Throws {@link InvalidInput}. Sends nothing. */
@@ -70,6 +80,7 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
   );
   const target = settings.escrow === null || settings.escrow === "none" ? null : parseTarget(settings.escrow);
   const parsedEscrow = target === null ? null : (await find(escrowKinds, target.kind, "escrow")).parse(target);
+  const parsedLedger = await parseLedger(settings);
   for (const { deliver = [], origins } of settings.rulebook.layers) {
     const place = placeIn(origins);
     const duplicate = deliver.find((text, index) => deliver.indexOf(text) !== index);
@@ -83,7 +94,20 @@ export async function checkSettings(settings: Settings): Promise<CheckedSettings
       );
     }
   }
-  return { ...settings, destinations, parsedEscrow };
+  return { ...settings, destinations, parsedEscrow, parsedLedger };
+}
+
+/** An address that nobody remembers could be changed by whoever may tag the user, and nobody would notice. */
+async function parseLedger({ ledger = null, rulebook: { owners } }: Settings): Promise<ParsedLedger | null> {
+  if (ledger === null) {
+    if (owners === undefined || owners.allowedDomains === null) return null;
+    throw new InvalidInput(
+      "mail may go to owners, but there is no ledger that remembers their addresses",
+      "owners: { ledger: ssm }, or file where all runs come from this host",
+    );
+  }
+  const target = parseTarget(ledger);
+  return (await find(ledgerKinds, target.kind, "ledger")).parse(target);
 }
 
 /** Where in the configuration the targets of a layer stand, to be put before a message; nothing for what was typed. */

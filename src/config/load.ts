@@ -4,7 +4,8 @@ import { InvalidInput } from "../core/invalid-input.ts";
 import type { Match } from "../core/match.ts";
 import { type Exemption, type Layer, overlay, type Rulebook, USUAL_INTERVAL } from "../core/rulebook.ts";
 import { nearest } from "../core/nearest.ts";
-import type { Duration } from "../core/time.ts";
+import type { Bounds, OwnerRules } from "../core/owner-tags.ts";
+import { type Duration, days } from "../core/time.ts";
 import { type ConfigGiven, configSchema, jsonSchema } from "./schema.ts";
 
 /** keyturn.yaml as it was read and checked. What is null, or absent, it does not say. */
@@ -23,6 +24,8 @@ export interface Config {
   readonly maxRotations: number | null;
   readonly refuseAbove: number | null;
   readonly failOn: "failed" | "blocked" | null;
+  /** Where owners are remembered. */
+  readonly ledger: string | null;
   readonly rulebook: Rulebook;
   /** Where each setting that holds for the whole run stands. */
   readonly origins: ReadonlyMap<string, string>;
@@ -246,6 +249,8 @@ function configOf(given: ConfigGiven, file: string, place: Places): Config {
       .filter((name) => given[name] !== undefined)
       .map((name) => [name, [name]] as const),
     ...Object.keys(limits).map((name) => [name, ["limits", name]] as const),
+    ...Object.keys(given.owners ?? {}).map((name) => [`owners.${name}`, ["owners", name]] as const),
+    ...Object.keys(given.mail ?? {}).map((name) => [`mail.${name}`, ["mail", name]] as const),
   ];
   return {
     file,
@@ -259,10 +264,31 @@ function configOf(given: ConfigGiven, file: string, place: Places): Config {
     maxRotations: limits.maxRotations ?? null,
     refuseAbove: limits.refuseAbove ?? null,
     failOn: limits.failOn ?? null,
-    rulebook: { layers: rules, exemptions, runEvery: given.runEvery ?? USUAL_INTERVAL },
+    ledger: given.owners?.ledger ?? null,
+    rulebook: {
+      layers: rules,
+      exemptions,
+      runEvery: given.runEvery ?? USUAL_INTERVAL,
+      ...(given.owners === undefined ? {} : { owners: ownerRulesOf(given.owners, given.mail) }),
+    },
     origins: new Map(runWide.map(([name, path]) => [name, place.of(path, true)])),
   };
 }
+
+const UNBOUNDED: Bounds = { atLeast: null, atMost: null };
+
+/** Without a section about mail, tags may move times, and addresses say only who opts in. */
+const ownerRulesOf = (
+  { only = false, rotateAfter = UNBOUNDED, deleteAfter = UNBOUNDED }: NonNullable<ConfigGiven["owners"]>,
+  mail: ConfigGiven["mail"],
+): OwnerRules => ({
+  only,
+  rotateAfter,
+  deleteAfter,
+  allowedDomains: mail?.allowedDomains ?? null,
+  addressChangeDelay: mail?.addressChangeDelay ?? days(1),
+  warnBefore: mail?.warnBefore ?? [],
+});
 
 function layerOf(
   match: Match | null,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Match } from "../core/match.ts";
 import { type DeactivateRule, type DeleteRule, presetNames } from "../core/policy.ts";
+import type { Bounds } from "../core/owner-tags.ts";
 import type { PolicyChange } from "../core/rulebook.ts";
 import { parseAccount, parsePath, parsePercent, parseWholeNumber } from "../core/scalars.ts";
 import { parseTarget } from "../core/target.ts";
@@ -233,6 +234,50 @@ const window = z
   ])
   .meta({ description: "Successors are made and predecessors are switched off only inside." });
 
+const bounds = (what: string) =>
+  z
+    .strictObject({
+      atLeast: duration(
+        `Tags may ask for this ${what}, and no less; the policy's own time where it is not given.`,
+      ).optional(),
+      atMost: duration(`Tags may ask for this ${what}, and no more.`).optional(),
+    })
+    .refine(({ atLeast, atMost }) => atLeast === undefined || atMost === undefined || atLeast <= atMost, {
+      message: "atLeast is more than atMost",
+    })
+    .transform(({ atLeast = null, atMost = null }): Bounds => ({ atLeast, atMost }))
+    .optional();
+
+const owners = z
+  .strictObject({
+    only: flag("Rotate only users that have the tag IKR:EMAIL, or keyturn:email."),
+    ledger: word("Where addresses and sent warnings are remembered: ssm, or file.").optional(),
+    rotateAfter: bounds("age of a key"),
+    deleteAfter: bounds("time"),
+  })
+  .meta({ description: "Heed the tags IKR:* and keyturn:* of users, and how far." });
+
+const domain = text(
+  (given) => {
+    const name = given.toLowerCase();
+    if (name !== "*" && !/^(\*\.)?([a-z0-9-]+\.)+[a-z0-9-]+$/.test(name))
+      throw new InvalidInput(
+        `"${given}" is not a mail domain`,
+        "example.com, *.example.com for all below it, or * for any",
+      );
+    return name;
+  },
+  { description: "A domain that mail may go to; * is any.", examples: ["example.com"] },
+);
+
+const mail = z.strictObject({
+  allowedDomains: oneOrMore(domain),
+  addressChangeDelay: duration("How long a changed address waits, once the former one was told.").default(days(1)),
+  warnBefore: z
+    .array(duration("How long before an old key stops working its owner is warned."))
+    .default([days(14), days(7), days(1)]),
+});
+
 const perUser = {
   policy: policy.optional(),
   deliver: oneOrMore(target).optional(),
@@ -261,6 +306,8 @@ export const configSchema = z
         failOn: z.enum(["failed", "blocked"]).optional(),
       })
       .optional(),
+    owners: owners.optional(),
+    mail: mail.optional(),
     defaults: z.strictObject(perUser).optional(),
     rules: z.array(z.strictObject({ match, ...perUser })).optional(),
     exempt: z

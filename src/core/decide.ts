@@ -93,11 +93,12 @@ function judge(facts: Facts): Verdict {
   return ownKey(facts, verdict) ?? homeless(facts, verdict) ?? outsideWindow(facts, verdict) ?? verdict;
 }
 
-/** Rules that met in this user contradict each other: nobody else is kept from their turn by that. */
+/** Rules that met in this user contradict each other, or a tag of the user goes too far: nobody else is kept from their turn by that. */
 function contradicted({ terms: { doubt } }: Facts): Verdict | null {
   if (doubt === null || doubt.kind !== "unusable") return null;
-  const what = doubt.hint ?? "let only one of these rules fit the user";
-  return blocked("settings-contradict", doubt.message, null, { what, at: null });
+  const isTag = doubt.isTag === true;
+  const what = doubt.hint ?? (isTag ? "correct the tag" : "let only one of these rules fit the user");
+  return blocked(isTag ? "tag-unusable" : "settings-contradict", doubt.message, null, { what, at: null });
 }
 
 /** Where it is not known what holds for the user, nothing is decided: an exemption may be among it. */

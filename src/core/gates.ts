@@ -89,6 +89,28 @@ export function retirementGate(facts: Facts, handover: Handover): Gate {
   }
 }
 
+/**
+ * The moment from which on time alone stops an Active predecessor, whoever still uses it. Null where the policy waits for
+ * consumers, keeps old keys, or stops them at once.
+ */
+export function stopsAt(facts: Facts, handover: Handover): Instant | null {
+  const { deactivate, delete: remove } = facts.terms.policy;
+  switch (deactivate.when) {
+    case "after":
+      return later(deliveredSince(facts, handover), deactivate.after);
+    case "idle":
+      return deactivate.atLatest === "never" ? null : later(handover.since, deactivate.atLatest);
+    case "superseded":
+    case "delivered":
+      return null;
+    case "never":
+      if (remove.when === "never") return null;
+      return remove.when === "after"
+        ? later(deliveredSince(facts, handover), remove.after)
+        : latest(later(deliveredSince(facts, handover), remove.overlap), facts.dueAt(handover.successor));
+  }
+}
+
 /** What the gate waits for besides time, as the end of a sentence; empty where time alone opens it. */
 export function retirementTerms({ deactivate, delete: remove }: Policy, { accessKeyId: id }: AccessKey): string {
   switch (deactivate.when) {

@@ -10,7 +10,13 @@ export type Reading<T> =
   | { readonly kind: "known"; readonly value: T }
   | { readonly kind: "denied"; readonly action: string; readonly resource: string }
   | { readonly kind: "failed"; readonly action: string; readonly message: string }
-  | { readonly kind: "unusable"; readonly message: string; readonly hint: string | null }
+  | {
+      readonly kind: "unusable";
+      readonly message: string;
+      readonly hint: string | null;
+      /** It is a tag of the user that is unusable. */
+      readonly isTag?: boolean;
+    }
   | { readonly kind: "unread" };
 
 export const known = <T>(value: T): Reading<T> => ({ kind: "known", value });

@@ -58,6 +58,7 @@ export const reasons = {
   "no-free-slot": "A successor is due, but both slots for keys are taken.",
   "own-key": "This run is signed with a key of this very user.",
   "settings-contradict": "Rules of the configuration that meet in this user contradict each other.",
+  "tag-unusable": "A tag of the user says something that cannot be heeded, so nothing is done to the user.",
   "destination-unusable": "A destination cannot take a key as it is now.",
   "no-destination": "Something is due, but no destination is given: the new secret would have nowhere to go.",
 } as const satisfies Record<string, string>;

@@ -1,5 +1,6 @@
 import type { AccessKey, AccessKeyId, LastUse } from "./access-key.ts";
 import type { Action, Command, KeyDecision, NextStep, Standing } from "./decision.ts";
+import type { Notice } from "./owner.ts";
 import type { ReasonCode } from "./reasons.ts";
 
 /**
@@ -26,6 +27,16 @@ export interface StepReport {
   readonly hint: string | null;
 }
 
+/** One notice that the owner was to get. What was not sent is tried again by the next run. */
+export interface NoticeReport {
+  readonly kind: Notice["kind"];
+  /** The key that it is about; null where it is about none. */
+  readonly accessKeyId: AccessKeyId | null;
+  readonly result: "sent" | "failed";
+  /** Why it failed; empty where it was sent. */
+  readonly sentence: string;
+}
+
 export interface KeyReport extends AccessKey, Omit<KeyDecision, "accessKeyId"> {
   /** `unread` where no decision needed it, or where it could not be read. */
   readonly lastUse: LastUse | null | "unread";
@@ -47,4 +58,8 @@ export interface UserReport {
   readonly planned: readonly Action[];
   /** What was tried, in order; empty in plans and inventories. */
   readonly steps: readonly StepReport[];
+  /** What the owner was told, or could not be told; absent = nothing. */
+  readonly notices?: readonly NoticeReport[];
+  /** What else a person should know, and what stops nobody: whole sentences; absent = nothing. */
+  readonly notes?: readonly string[];
 }

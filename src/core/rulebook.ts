@@ -1,6 +1,8 @@
 import type { Tags, User } from "./access-key.ts";
 import { InvalidInput } from "./invalid-input.ts";
 import { type Match, matches } from "./match.ts";
+import { heedTags } from "./owner-settings.ts";
+import { type OwnerClaim, type OwnerRules, readOwnerTags } from "./owner-tags.ts";
 import { planForMaxAge } from "./max-age.ts";
 import { checkPolicy, type Policy, preset, type PresetName } from "./policy.ts";
 import { type Duration, days, type Instant } from "./time.ts";
@@ -43,6 +45,8 @@ export interface Rulebook {
   readonly exemptions: readonly Exemption[];
   /** How often runs come, for `maxAge`. */
   readonly runEvery: Duration;
+  /** What tags of a user may say about its owner and its times; absent = nothing. */
+  readonly owners?: OwnerRules;
 }
 
 /** What holds for one user. */
@@ -53,7 +57,9 @@ export interface UserSettings {
   readonly window: Window | null;
   /** Why nobody but a person may touch the user; null where it is not exempt. */
   readonly exempt: string | null;
-  /** Where each setting comes from: as in {@link Layer}, or `preset NAME`, or `default`. */
+  /** What the user's tags say about its owner; null where tags have no say. */
+  readonly claim: OwnerClaim | null;
+  /** Where each setting comes from: as in {@link Layer}, or `preset NAME`, `tag KEY`, or `default`. */
   readonly origins: ReadonlyMap<string, string>;
 }
 
@@ -72,8 +78,8 @@ export const rulebookOf = (...layers: readonly Layer[]): Rulebook => ({
 });
 
 /** Whether tags must be read to tell what holds for a user. */
-export const needsTags = ({ layers, exemptions }: Rulebook): boolean =>
-  [...layers, ...exemptions].some(({ match }) => match !== null && match.tag !== null);
+export const needsTags = ({ layers, exemptions, owners }: Rulebook): boolean =>
+  owners !== undefined || [...layers, ...exemptions].some(({ match }) => match !== null && match.tag !== null);
 
 /** Every target that some user may be delivered to. */
 export const targetsOf = ({ layers }: Rulebook): readonly string[] => [
@@ -81,9 +87,10 @@ export const targetsOf = ({ layers }: Rulebook): readonly string[] => [
 ];
 
 /** The rulebook without what holds for some users only. */
-export const forEverybody = (rulebook: Rulebook): Rulebook => ({
-  ...rulebook,
-  layers: rulebook.layers.filter(({ match }) => match === null),
+export const forEverybody = ({ layers, exemptions, runEvery }: Rulebook): Rulebook => ({
+  layers: layers.filter(({ match }) => match === null),
+  exemptions,
+  runEvery,
 });
 
 /** What may meet in a user: the layers for everybody, alone and with each other layer. */
@@ -94,12 +101,17 @@ export const combinations = ({ layers }: Rulebook): readonly (readonly Layer[])[
 
 /**
  * What holds for this user. `tags` = null where they were not read: only where {@link needsTags} says that nothing asks for them.
- * Throws {@link InvalidInput} where settings that met in this user contradict each other.
+ * Throws {@link InvalidInput} where settings that met in this user contradict each other, or a tag goes too far.
  */
 export function settingsFor(rulebook: Rulebook, user: User, tags: Tags | null): UserSettings {
   const fitting = rulebook.layers.filter(({ match }) => match === null || matches(match, user, tags));
   const exemption = rulebook.exemptions.find(({ match }) => matches(match, user, tags));
-  const found = overlay(fitting, rulebook.runEvery, `of ${user.userName}`);
+  const { owners, runEvery } = rulebook;
+  const claim = owners === undefined ? null : readOwnerTags(tags ?? new Map(), owners.allowedDomains);
+  const rules = overlay(fitting, runEvery, `of ${user.userName}`);
+  // An exempt user is left alone, whatever its tags say.
+  const heeds = claim !== null && owners !== undefined && exemption === undefined;
+  const found = heeds ? heedTags(rules, claim, owners, runEvery) : { ...rules, claim };
   return {
     ...found,
     exempt: exemption === undefined ? null : exemption.reason,
@@ -108,7 +120,11 @@ export function settingsFor(rulebook: Rulebook, user: User, tags: Tags | null): 
 }
 
 /** What these layers say together, whoever the user. `whose` is for messages. Throws {@link InvalidInput}. */
-export function overlay(layers: readonly Layer[], runEvery: Duration, whose: string): Omit<UserSettings, "exempt"> {
+export function overlay(
+  layers: readonly Layer[],
+  runEvery: Duration,
+  whose: string,
+): Omit<UserSettings, "exempt" | "claim"> {
   const { policy, maxAge, origins } = overlayPolicies(layers);
   const deliverer = layers.findLast((layer) => layer.deliver !== undefined);
   const { window, origin } = overlayWindows(layers);

@@ -1,5 +1,6 @@
 import type { AwsAccess } from "../aws/clients.ts";
 import type { User } from "../core/access-key.ts";
+import type { Owner } from "../core/owner.ts";
 import type { Statement } from "../core/permissions.ts";
 import type { Target } from "../core/target.ts";
 import type { Caller, Clock, Destination } from "../ports.ts";
@@ -28,8 +29,11 @@ export interface DestinationKind {
 }
 
 export interface ParsedDestination {
-  /** One user's destination. Throws `InvalidInput` where the store cannot hold the user's name. Sends nothing yet. */
-  readonly open: (host: Host) => (user: User) => Destination;
+  /**
+   * One user's destination. `owner` = null where no tag names one. Throws `InvalidInput` where the store cannot hold the user's
+   * name. Sends nothing yet.
+   */
+  readonly open: (host: Host) => (user: User, owner: Owner | null) => Destination;
   /** The least IAM permissions that it needs. */
   readonly permissions: (caller: Caller, region: string) => readonly Statement[];
 }

@@ -2,6 +2,8 @@ import type { Tags, User } from "../core/access-key.ts";
 import { about, type CheckFinding, judgeTags } from "../core/checkup.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Statement } from "../core/permissions.ts";
+import type { Owner } from "../core/owner.ts";
+import { ownerIn } from "../core/owner-ledger.ts";
 import { needsTags, type Rulebook, settingsFor } from "../core/rulebook.ts";
 import { type Clock, type Destination, type Escrow, type Iam, type PermissionSimulator } from "../ports.ts";
 import { asFinding } from "./call-finding.ts";
@@ -19,7 +21,7 @@ export interface CheckupParts {
   readonly rulebook: Rulebook;
   /** Every target that some user may be delivered to. */
   readonly destinations: readonly Opened<{
-    readonly open: (user: User) => Destination;
+    readonly open: (user: User, owner: Owner | null) => Destination;
     readonly isStream: boolean;
   }>[];
   readonly escrow: Opened<Escrow> | null;
@@ -42,7 +44,7 @@ export async function checkUp(
   const forEach = <T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> =>
     Promise.all(items.map((item) => slots.use(() => work(item))));
   const looked = await forEach(users, (user) => look(parts, user));
-  const everything = { user: standIn, deliver: parts.destinations.map(({ text }) => text), findings: [] };
+  const everything = { user: standIn, owner: null, deliver: parts.destinations.map(({ text }) => text), findings: [] };
   const targets = targetsOf(parts, users.length === 0 ? [everything] : looked);
   const sampleFor = (text: string): User =>
     looked.find(({ deliver }) => deliver.includes(text))?.user ?? users[0] ?? standIn;
@@ -79,6 +81,8 @@ const notGiven = ({ destinations }: CheckupParts, users: readonly User[]): reado
 /** What was found out about one user, and the targets that it is delivered to. */
 interface Looked {
   readonly user: User;
+  /** As the tags say: who is in force while a change waits stands in the ledger. */
+  readonly owner: Owner | null;
   readonly deliver: readonly string[];
   readonly findings: readonly CheckFinding[];
 }
@@ -93,11 +97,15 @@ async function look({ iam, rulebook }: CheckupParts, user: User): Promise<Looked
     findings.push({ ...asFinding("tags", userName, error), verdict: "unchecked" });
   }
   const of = about("settings", userName);
+  const nobody = { user, owner: null, deliver: [] };
   if (tags === null && needsTags(rulebook))
-    return { user, deliver: [], findings: [...findings, of("unchecked", "what holds for the user hangs on its tags")] };
+    return {
+      ...nobody,
+      findings: [...findings, of("unchecked", "what holds for the user hangs on its tags")],
+    };
   try {
-    const { exempt, deliver } = settingsFor(rulebook, user, tags);
-    if (exempt !== null) return { user, deliver: [], findings: [of("fine", `left alone: ${exempt}`)] };
+    const { exempt, deliver, claim } = settingsFor(rulebook, user, tags);
+    if (exempt !== null) return { ...nobody, findings: [of("fine", `left alone: ${exempt}`)] };
     if (tags !== null) findings.push(judgeTags(userName, tags));
     if (deliver.length === 0)
       findings.push(
@@ -107,9 +115,10 @@ async function look({ iam, rulebook }: CheckupParts, user: User): Promise<Looked
           "give doctor the --deliver of the run",
         ),
       );
-    return { user, deliver, findings };
+    for (const note of claim?.notes ?? []) findings.push(of("unchecked", note));
+    return { user, owner: claim === null ? null : ownerIn(claim), deliver, findings };
   } catch (error) {
-    return { user, deliver: [], findings: [...findings, asFinding("settings", userName, error)] };
+    return { ...nobody, findings: [...findings, asFinding("settings", userName, error)] };
   }
 }
 
@@ -126,7 +135,12 @@ const targetsOf = ({ destinations }: CheckupParts, users: readonly Looked[]): re
       ? []
       : users
           .filter(({ deliver }) => deliver.includes(each.text))
-          .map(({ user }) => ({ text: each.text, user, ...each.opened })),
+          .map(({ user, owner }) => ({
+            text: each.text,
+            user,
+            ...each.opened,
+            open: () => each.opened.open(user, owner),
+          })),
   );
 
 /** Two users with one target: a run is refused as a whole. */

@@ -1,4 +1,4 @@
-import { byAge } from "../core/access-key.ts";
+import { type AccessKeyId, byAge } from "../core/access-key.ts";
 import { decide, missingFacts } from "../core/decide.ts";
 import type { UserDecision } from "../core/decision.ts";
 import { LEASE, type Terms } from "../core/facts.ts";
@@ -89,6 +89,25 @@ export function reportTurns(finding: Finding, turns: readonly TurnReport[], now:
   };
 }
 
+/** How a user stands after its turns, as far as this run knows. */
+export function stateAfter({ seen: found, subject }: Finding, turns: readonly TurnReport[]): Observation {
+  const last = turns.at(-1);
+  if (last?.outcome?.kind !== "done") return last?.seen ?? found;
+  const { seen } = last;
+  const { action, created } = last.outcome;
+  const state = project(seen, action, seen.at, created ?? FUTURE_KEY);
+  if (subject.terms.policy.deactivate.when !== "delivered") return state;
+  if (action.kind !== "rotate" && action.kind !== "resume") return state;
+  // This policy switches a predecessor off in the turn that delivers.
+  const isActive = (id: AccessKeyId) =>
+    seen.keys.kind === "known" && seen.keys.value.some((key) => key.accessKeyId === id && key.status === "Active");
+  const [key, ...others] = action.known.filter((id) => id !== seen.signedBy && isActive(id));
+  const successor = action.kind === "rotate" ? created : action.key;
+  return key === undefined || successor === null
+    ? state
+    : project(state, { kind: "deactivate", key, successor, others }, seen.at, successor);
+}
+
 const words = ({ code, next, command }: UserDecision) => ({ code, next, command });
 
 function frame({ subject, seen, decision }: Finding) {
@@ -115,6 +134,7 @@ function frame({ subject, seen, decision }: Finding) {
     path: subject.user.path,
     keys,
     destinations: subject.destinations.map((each) => each.label),
+    ...(subject.notes === undefined || subject.notes.length === 0 ? {} : { notes: subject.notes }),
   };
 }
 

@@ -4,13 +4,14 @@ import { sameAction, type UserDecision } from "../core/decision.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { known, type Reading } from "../core/observation.ts";
 import { leadsOn, STEPS_PER_RUN } from "../core/project.ts";
-import type { UserReport } from "../core/result.ts";
+import type { UserOutcome, UserReport } from "../core/result.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits, split } from "./limits.ts";
 import { observe, observeEverything } from "./observe.ts";
-import { outcomeUntouched, reportFinding, reportTurns } from "./report-user.ts";
+import { outcomeUntouched, reportFinding, reportTurns, stateAfter } from "./report-user.ts";
 import { type Slot, Slots } from "./slots.ts";
 import { takeTurn, type TurnReport } from "./take-turn.ts";
+import { Letters } from "./tell-owners.ts";
 import { asTurnEnd, orEndTurn } from "./turn.ts";
 import type { Subject, World } from "./world.ts";
 
@@ -28,8 +29,15 @@ export interface RunRules {
   readonly onSeen?: (finding: Finding) => void;
 }
 
+/** A user whose turn came, or might have come. */
+interface Worked {
+  readonly finding: Finding;
+  readonly turns: readonly TurnReport[];
+  readonly report: UserReport;
+}
+
 /**
- * One run over one account: observe → decide → perform → record. Users are worked at side by side; the failure of one never
+ * One run over one account: observe → decide → perform → record, and then owners are told. Users are worked at side by side; the failure of one never
  * stops the next. Rejects only where `approve` does, or on a broken invariant.
  */
 export async function run(world: World, subjects: readonly Subject[], rules: RunRules): Promise<readonly UserReport[]> {
@@ -38,20 +46,51 @@ export async function run(world: World, subjects: readonly Subject[], rules: Run
   const chosen = choose(findings, rules.limits); //                                      filter
   await rules.approve(findings, chosen);
   const progress = new Progress(chosen, rules);
+  const letters = world.owners === undefined ? null : new Letters(progress.watch(world), world.owners);
+  const untouched = (finding: Finding, outcome: UserOutcome): Worked => ({
+    finding,
+    turns: [],
+    report: reportFinding(finding, outcome, world.clock.now()),
+  });
   const work = (finding: Finding) =>
-    slots.use(async (slot) => {
-      if (progress.halted()) return reportFinding(finding, "interrupted", world.clock.now());
+    slots.use(async (slot): Promise<Worked> => {
+      if (progress.halted()) return untouched(finding, "interrupted");
+      const unwritten = await rememberOwner(letters, finding);
+      if (unwritten !== null) return untouched(unwritten, outcomeUntouched(unwritten, null));
       const turns = await takeTurns(progress.watch(world), finding, slot, (next) => progress.mayFollow(finding, next)); //   perform, record
       progress.finishedOne();
-      return reportTurns(finding, turns, world.clock.now());
+      return { finding, turns, report: reportTurns(finding, turns, world.clock.now()) };
     });
   const [own, others] = split(chosen.now, ({ seen }) => seen.signedBy !== null);
   // The user whose key signs comes last: whatever becomes of that key, everybody else is done.
   const results = [...(await settleAll(others.map(work), progress)), ...(await settleAll(own.map(work), progress))];
   const idle = findings
     .filter((each) => !chosen.now.includes(each))
-    .map((each) => reportFinding(each, outcomeUntouched(each, chosen), world.clock.now()));
-  return [...results, ...idle].toSorted(byUserName);
+    .map((each) => untouched(each, outcomeUntouched(each, chosen)));
+  const tell = rules.limits.onlyLook || progress.halted() ? null : letters;
+  const reports = await Promise.all([...results, ...idle].map((each) => slots.use(() => tellOwner(tell, each)))); // tell
+  return reports.toSorted(byUserName);
+}
+
+/** The finding as it stands where the ledger cannot be written, so that no turn is taken; null where a turn may begin. */
+async function rememberOwner(letters: Letters | null, { subject, seen, decision }: Finding): Promise<Finding | null> {
+  try {
+    await letters?.remember(subject, seen);
+    return null;
+  } catch (error) {
+    return { subject, seen, decision: unusable("writing down the owner", decision, error) };
+  }
+}
+
+async function tellOwner(letters: Letters | null, { finding, turns, report }: Worked): Promise<UserReport> {
+  const { subject } = finding;
+  if (letters === null || subject.contact === undefined) return report;
+  const { notices, notes } = await letters.tell(subject, stateAfter(finding, turns));
+  return {
+    ...report,
+    ...(notices.length === 0 ? {} : { notices }),
+    ...(notes.length === 0 ? {} : { notes: [...(report.notes ?? []), ...notes] }),
+  };
 }
 
 /** How far a run is, and whether it may go on. */
@@ -145,14 +184,14 @@ async function checkTargets(findings: readonly Finding[], slots: Slots): Promise
         });
         return finding;
       } catch (error) {
-        return { ...finding, decision: unusable(finding.decision, error) };
+        return { ...finding, decision: unusable("checking the destination", finding.decision, error) };
       }
     }),
   );
 }
 
-function unusable(decision: UserDecision, error: unknown): UserDecision {
-  const { outcome } = asTurnEnd("checking the destination", error);
+function unusable(what: string, decision: UserDecision, error: unknown): UserDecision {
+  const { outcome } = asTurnEnd(what, error);
   const hint = outcome.kind === "failed" ? outcome.hint : null;
   const blocked = {
     ...decision,

@@ -1,7 +1,21 @@
 import type { Tags, User } from "../core/access-key.ts";
 import type { Terms } from "../core/facts.ts";
+import type { Contact } from "../core/owner-ledger.ts";
 import type { Duration } from "../core/time.ts";
-import type { Caller, Clock, Destination, Escrow, Iam, Journal, Liveness, RecordStore, Verifier } from "../ports.ts";
+import type {
+  Caller,
+  Clock,
+  Destination,
+  Escrow,
+  Iam,
+  Journal,
+  Liveness,
+  Notifier,
+  OwnerLedger,
+  RecordStore,
+  Sealer,
+  Verifier,
+} from "../ports.ts";
 
 /** Everything that one run works with. */
 export interface World {
@@ -16,6 +30,21 @@ export interface World {
   readonly journal: Journal;
   /** A write to IAM is seen by every read that begins this much later. 0 = this is the only runner. */
   readonly settle: Duration;
+  /** How owners are told; absent = nobody is told anything. */
+  readonly owners?: Owners;
+}
+
+/** How owners are told about their keys. */
+export interface Owners {
+  readonly ledger: OwnerLedger;
+  /** Null: nothing goes out, except what destinations send. */
+  readonly notifier: Notifier | null;
+  /** Null where no mail is sealed. */
+  readonly sealer: Sealer | null;
+  /** How long a changed address waits, once the former was told. */
+  readonly addressChangeDelay: Duration;
+  /** How long before an old key stops working its owner is warned. */
+  readonly warnBefore: readonly Duration[];
 }
 
 /** One user of the run, with what holds for it. */
@@ -25,4 +54,8 @@ export interface Subject {
   readonly destinations: readonly Destination[];
   /** The user's tags, where they had to be read to tell what holds for it. */
   readonly tags?: Tags;
+  /** Whom to tell about the user's keys; absent = nobody. */
+  readonly contact?: Contact;
+  /** What about the user's tags is to be reported: whole sentences. */
+  readonly notes?: readonly string[];
 }

@@ -1,38 +1,19 @@
-import {
-  DeleteParameterCommand,
-  GetParameterCommand,
-  GetParametersByPathCommand,
-  PutParameterCommand,
-  SSMClient,
-} from "@aws-sdk/client-ssm";
+import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { call, callOrAbsent } from "../aws/call.ts";
 import { regionalConfig } from "../aws/clients.ts";
+import { asLevel, fromLevel, parametersBelow, parseFolder } from "../aws/parameter-folder.ts";
 import { type AccessKeyId, isAccessKeyId } from "../core/access-key.ts";
-import { InvalidInput } from "../core/invalid-input.ts";
 import { Secret } from "../core/secret.ts";
-import { checkOptions, decodeSegment, encodeSegment } from "../core/target.ts";
+import { checkOptions } from "../core/target.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import type { EscrowKind } from "./kind.ts";
-
-const ALPHABET = /[A-Za-z0-9_.-]/;
-const PREFIX = "/keyturn/escrow";
-/** Parameter Store allows 15 levels, and account, user and key come below. */
-const DEEPEST = 12;
 
 /** SecureStrings below `/keyturn/escrow/ACCOUNT/USER/`, one a key, written once and deleted when delivered. */
 export const ssm: EscrowKind = {
   kind: "ssm",
   parse: (target) => {
     checkOptions(target, ["kmsKeyId", "region"]);
-    const prefix = target.name === "" ? PREFIX : target.name;
-    if (!/^(\/[A-Za-z0-9_.-]+)+$/.test(prefix) || /^\/(aws|ssm)/i.test(prefix)) {
-      throw new InvalidInput(
-        `${target.text}: ${prefix} is not the name of a parameter folder`,
-        `for example ssm:${PREFIX}`,
-      );
-    }
-    if (prefix.split("/").length - 1 > DEEPEST)
-      throw new InvalidInput(`${target.text}: ${prefix} is too deep a folder`, `${DEEPEST} levels at most`);
+    const prefix = parseFolder(target, "/keyturn/escrow");
     const kmsKeyId = target.options.get("kmsKeyId") ?? null;
     const region = target.options.get("region") ?? null;
     return {
@@ -59,7 +40,7 @@ export const ssm: EscrowKind = {
       open: (access, caller) => {
         const client = new SSMClient(regionalConfig(access, region));
         const folder = `${prefix}/${caller.account}`;
-        const nameOf = (userName: string, id: AccessKeyId) => `${folder}/${encodeSegment(userName, ALPHABET)}/${id}`;
+        const nameOf = (userName: string, id: AccessKeyId) => `${folder}/${asLevel(userName)}/${id}`;
         const read = async (name: string): Promise<Secret | null> => {
           const answer = await callOrAbsent("ssm:GetParameter", name, (options) =>
             client.send(new GetParameterCommand({ Name: name, WithDecryption: true }), options),
@@ -71,29 +52,15 @@ export const ssm: EscrowKind = {
           check: async () => undefined,
 
           list: async (userName) => {
-            const path = userName === undefined ? folder : `${folder}/${encodeSegment(userName, ALPHABET)}`;
+            const path = userName === undefined ? folder : `${folder}/${asLevel(userName)}`;
             const entries: EscrowEntry[] = [];
-            for (let token: string | undefined; ;) {
-              const page = await call("ssm:GetParametersByPath", path, (options) =>
-                client.send(
-                  new GetParametersByPathCommand({
-                    Path: path,
-                    Recursive: true,
-                    WithDecryption: false,
-                    NextToken: token,
-                  }),
-                  options,
-                ),
-              );
-              for (const { Name = "" } of page.Parameters ?? []) {
-                const [user, id, ...more] = Name.slice(folder.length + 1).split("/");
-                const decoded = user === undefined ? null : decodeSegment(user, ALPHABET);
-                if (decoded !== null && id !== undefined && more.length === 0 && isAccessKeyId(id))
-                  entries.push({ userName: decoded, accessKeyId: id });
-              }
-              token = page.NextToken;
-              if (token === undefined || token === "") return entries;
+            for await (const { Name = "" } of parametersBelow(client, path)) {
+              const [user, id, ...more] = Name.slice(folder.length + 1).split("/");
+              const decoded = user === undefined ? null : fromLevel(user);
+              if (decoded !== null && id !== undefined && more.length === 0 && isAccessKeyId(id))
+                entries.push({ userName: decoded, accessKeyId: id });
             }
+            return entries;
           },
 
           put: async (userName, pair) => {

@@ -33,6 +33,7 @@ export function document(
 
 function userJson(report: UserReport, now: Instant) {
   const { userName, path, outcome, code, sentence, next, command, keys, destinations, planned, steps } = report;
+  const { notices = [], notes = [] } = report;
   return {
     userName,
     path,
@@ -51,6 +52,8 @@ function userJson(report: UserReport, now: Instant) {
       sentence: why,
       hint,
     })),
+    notices,
+    notes,
   };
 }
 

@@ -515,6 +515,15 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     commands: [["keyturn config show USER", "names the place and the contradiction"]],
     settings: [],
   },
+  "tag-unusable": {
+    group: "blocked",
+    why: "Tags are input from whoever may tag the user: they may name an owner of an allowed domain and move times within what the configuration allows, and no further. A tag that says something else is never guessed at, and blocks nobody but its own user.",
+    next: "The next run reads the tags again, and goes on once they can be heeded.",
+    person:
+      "Correct or remove the tag that the report names; or let the configuration allow more under `owners` or `mail`.",
+    commands: [["keyturn config show USER", "names the tag, its value and the limit"]],
+    settings: [],
+  },
   "destination-unusable": {
     group: "blocked",
     why: "Every destination is checked before a key is made, so that a new secret always has somewhere to go.",

@@ -1,7 +1,9 @@
 import type { Match } from "../core/match.ts";
+import type { Owner } from "../core/owner.ts";
+import { type Bounds, type OwnerClaim, USUAL_MOST } from "../core/owner-tags.ts";
 import type { DeactivateRule, DeleteRule, Policy } from "../core/policy.ts";
 import type { UserSettings } from "../core/rulebook.ts";
-import { formatDuration } from "../core/time.ts";
+import { formatDuration, formatInstant, type Instant } from "../core/time.ts";
 import { windowWords } from "../core/window.ts";
 import { type Paint, table } from "./table.ts";
 
@@ -34,6 +36,33 @@ export function userLines({ policy, maxAge, deliver, window, exempt, origins }: 
     line("window", windowWords(window)),
     line("exempt", exempt ?? "no"),
   ];
+}
+
+/** What the tags of one user say about its owner. `owner` = who gets its keys now; `pending` = who is to get them later. */
+export function ownerLines(
+  claim: OwnerClaim | null,
+  owner: Owner | null,
+  pending: { readonly address: string; readonly from: Instant | null } | null,
+): readonly SettingLine[] {
+  if (claim === null) return [];
+  return [
+    ofTags("owner", owner?.address ?? "nobody"),
+    ...(pending === null ? [] : [ofTags("owner.changesTo", `${pending.address}, ${since(pending.from)}`)]),
+    ...(claim.instruction === "" ? [] : [ofTags("owner.instruction", claim.instruction)]),
+    ...(claim.recipient === null ? [] : [ofTags("owner.recipient", claim.recipient)]),
+    ...claim.notes.map((note) => ofTags("note", note)),
+  ];
+}
+
+const ofTags = (name: string, value: string): SettingLine => ({ name, value, from: "tags of the user" });
+
+const since = (from: Instant | null): string =>
+  from === null ? "a while after the former address was told" : `not before ${formatInstant(from)}`;
+
+/** How far tags may move a time. */
+export function boundsWords({ atLeast, atMost }: Bounds, name: keyof typeof USUAL_MOST): string {
+  const least = atLeast === null ? "the policy's time" : formatDuration(atLeast);
+  return `from ${least} to ${formatDuration(atMost ?? USUAL_MOST[name])}`;
 }
 
 const oneOf = (values: readonly string[]): string =>

@@ -13,6 +13,7 @@ export function scanText(reports: readonly UserReport[], setting: Setting): stri
     table(["USER", "ACCESS KEY ID", "STATUS", "AGE", "LAST USED", "STATE", "NEXT"], rows, paint),
     list("Needs a person", of(reports, "blocked"), setting),
     list("Could not be read", of(reports, "failed"), setting),
+    remarks(reports, paint),
     countsLine(reports, paint),
   ]);
 }
@@ -79,6 +80,7 @@ export function planText(
     list("Waiting", of(reports, "waiting"), setting),
     list("Needs a person", of(reports, "blocked"), setting),
     list("Could not be read", of(reports, "failed"), setting),
+    remarks(reports, paint),
     countsLine(reports, paint),
   ]);
 }
@@ -146,9 +148,34 @@ export function runText(reports: readonly UserReport[], setting: Setting): strin
     list("Not begun", of(reports, "interrupted"), setting),
     list("Deferred to the next run", of(reports, "deferred"), setting),
     list("Not in the plan", of(reports, "not-in-plan"), setting),
+    untold(reports, paint),
+    remarks(reports, paint),
     countsLine(reports, paint),
   ]);
 }
+
+/** Owners who should know something and do not. No rotation waits for that. */
+function untold(reports: readonly UserReport[], paint: Paint): string {
+  const lines = reports.flatMap(({ userName, notices = [] }) =>
+    notices
+      .filter(({ result }) => result === "failed")
+      .map(({ kind, accessKeyId, sentence }) =>
+        plain(`  ${userName}: ${kind}${accessKeyId === null ? "" : ` ${accessKeyId}`}: ${sentence}`),
+      ),
+  );
+  return headed("Owners who could not be told; the next run tries again", lines, paint);
+}
+
+/** What else a person should know. */
+const remarks = (reports: readonly UserReport[], paint: Paint): string =>
+  headed(
+    "Notes",
+    reports.flatMap(({ userName, notes = [] }) => notes.map((note) => plain(`  ${userName}: ${note}`))),
+    paint,
+  );
+
+const headed = (title: string, lines: readonly string[], paint: Paint): string =>
+  lines.length === 0 ? "" : [paint("bold", `${title} (${lines.length})`), ...lines].join("\n");
 
 /** Parts with a blank line between them; empty parts leave none. */
 const paragraphs = (parts: readonly string[]): string => parts.filter((part) => part !== "").join("\n\n");

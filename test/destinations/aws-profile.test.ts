@@ -306,7 +306,7 @@ async function supplies(text: string, profile: string | null): Promise<boolean> 
   const host = await openHost(clock);
   const { suppliesSigner } = awsProfile
     .parse(parseTarget(`aws-profile:${text}`))
-    .open({ ...host, access: { ...host.access, profile } })(ci);
+    .open({ ...host, access: { ...host.access, profile } })(ci, null);
   return suppliesSigner === true;
 }
 

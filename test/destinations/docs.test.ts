@@ -38,7 +38,7 @@ describe.each(KINDS)("the page of $kind", (kind) => {
     const host = await openHost();
     expect(targets.length).toBeGreaterThan(1);
     for (const target of targets.filter((text) => text.startsWith(kind.kind)))
-      expect(() => kind.parse(parseTarget(target)).open(host)(userNamed("ci-bot", "/ci/"))).not.toThrow();
+      expect(() => kind.parse(parseTarget(target)).open(host)(userNamed("ci-bot", "/ci/"), null)).not.toThrow();
   });
 
   it("names every option, and no other", () => {
@@ -78,7 +78,7 @@ describe("the example on the page of", () => {
 
   it("stdout is what is printed", async () => {
     const host = await openHost();
-    await stdout.parse(parseTarget("stdout")).open(host)(userNamed("ci-bot")).deliver(EXAMPLE);
+    await stdout.parse(parseTarget("stdout")).open(host)(userNamed("ci-bot"), null).deliver(EXAMPLE);
     expect(`${host.lines.join("\n")}\n`).toBe(blockIn(pageOf("stdout"), "text"));
   });
 });

@@ -14,7 +14,7 @@ export const host: Host = await openHost(clock);
 
 /** The destination behind `file:TEXT`. */
 export const openFile = (text: string, user: User): Destination =>
-  file.parse(parseTarget(`file:${text}`)).open(host)(user);
+  file.parse(parseTarget(`file:${text}`)).open(host)(user, null);
 
 /** How one format is read and written by others. */
 export interface Format {

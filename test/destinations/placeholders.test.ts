@@ -54,7 +54,7 @@ const paths = fc.oneof(
 );
 const users = fc.tuple(userNames, paths).map(([userName, path]) => userNamed(userName, path));
 
-const opened = new Map<string, (user: User) => Destination>();
+const opened = new Map<string, (user: User, owner: null) => Destination>();
 
 /** The name of the user's target in the store; null where the store says that it cannot hold it. */
 function nameFor(kind: DestinationKind, template: string, user: User): string | null {
@@ -62,7 +62,7 @@ function nameFor(kind: DestinationKind, template: string, user: User): string | 
   const open = opened.get(text) ?? kind.parse(parseTarget(text)).open(host);
   opened.set(text, open);
   try {
-    return open(user)
+    return open(user, null)
       .label.slice(kind.kind.length + 1)
       .replace(/\?file=.*$/s, "");
   } catch (error) {

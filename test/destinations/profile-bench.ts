@@ -15,7 +15,7 @@ const host: Host = await openHost(clock);
 
 /** The destination behind `aws-profile:TEXT`. */
 export const openProfile = (text: string, user: User): Destination =>
-  awsProfile.parse(parseTarget(`aws-profile:${text}`)).open(host)(user);
+  awsProfile.parse(parseTarget(`aws-profile:${text}`)).open(host)(user, null);
 
 /** A bench whose users share one file in `folder`, which others keep their profiles in, too. */
 export function profileBench(folder: string): Bench {

@@ -34,7 +34,8 @@ const TARGET = "secretsmanager:keys/{user}";
 
 let aws: AwsHost;
 
-const open = (user: User, text = TARGET): Destination => secretsmanager.parse(parseTarget(text)).open(aws.host)(user);
+const open = (user: User, text = TARGET): Destination =>
+  secretsmanager.parse(parseTarget(text)).open(aws.host)(user, null);
 const nameOf = ({ userName }: User) => `keys/${userName}`;
 
 const create = (user: User, text: string | undefined, bytes?: Uint8Array) =>
@@ -480,15 +481,15 @@ describe("a Secrets Manager target", () => {
     [userNamed("u", `/${"{".repeat(102)}/`), "too long a name"],
   ])("blocks a user whose secret would have too long a name", async (user, message) => {
     const host = await openHost();
-    const opened = () => parse("secretsmanager:k/{path}/{user}").open(host)(user);
+    const opened = () => parse("secretsmanager:k/{path}/{user}").open(host)(user, null);
     if (message === null) expect(opened().label.length).toBeLessThanOrEqual("secretsmanager:".length + 512);
     else expect(opened).toThrow(message);
   });
 
   it("blocks a user for whom it names nothing", async () => {
     const host = await openHost();
-    expect(() => parse("secretsmanager:{path}").open(host)(userNamed("u"))).toThrow(InvalidInput);
-    expect(() => parse("secretsmanager:k/{path}").open(host)(userNamed("u"))).toThrow("names no secret");
+    expect(() => parse("secretsmanager:{path}").open(host)(userNamed("u"), null)).toThrow(InvalidInput);
+    expect(() => parse("secretsmanager:k/{path}").open(host)(userNamed("u"), null)).toThrow("names no secret");
   });
 
   it("needs five permissions on its own secrets, and those of its KMS key", () => {

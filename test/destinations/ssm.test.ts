@@ -33,7 +33,7 @@ const KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-
 
 let aws: AwsHost;
 
-const open = (text: string, user: User): Destination => ssm.parse(parseTarget(text)).open(aws.host)(user);
+const open = (text: string, user: User): Destination => ssm.parse(parseTarget(text)).open(aws.host)(user, null);
 const put = (input: Omit<PutParameterCommandInput, "Type"> & { Type?: PutParameterCommandInput["Type"] }) =>
   aws.ssm.send(new PutParameterCommand({ Type: "SecureString", ...input }));
 
@@ -552,14 +552,18 @@ describe("an SSM target", () => {
     ["ssm:/keys/{path}", userNamed("u"), "names no parameter"],
   ])("%s blocks a user for whom there can be no such parameter", async (text, user, message) => {
     const host = await openHost();
-    expect(() => parse(text).open(host)(user)).toThrow(InvalidInput);
-    expect(() => parse(text).open(host)(user)).toThrow(message);
+    expect(() => parse(text).open(host)(user, null)).toThrow(InvalidInput);
+    expect(() => parse(text).open(host)(user, null)).toThrow(message);
   });
 
   it("may be as deep and as long as Parameter Store allows", async () => {
     const host = await openHost();
-    expect(parse("ssm:/keys/{path}/{user}").open(host)(userNamed("u", `/${"a/".repeat(13)}`)).label).toMatch(/a\/u$/);
-    expect(parse("ssm:/keys/{path}/{user}").open(host)(userNamed("u", `/${"a".repeat(890)}/`)).label).toMatch(/a\/u$/);
+    expect(parse("ssm:/keys/{path}/{user}").open(host)(userNamed("u", `/${"a/".repeat(13)}`), null).label).toMatch(
+      /a\/u$/,
+    );
+    expect(parse("ssm:/keys/{path}/{user}").open(host)(userNamed("u", `/${"a".repeat(890)}/`), null).label).toMatch(
+      /a\/u$/,
+    );
   });
 
   it("needs three permissions on its own parameters, and those of its KMS key", () => {

@@ -24,7 +24,7 @@ destinationContract("stdout", traits, () => ({
           throw Object.assign(new Error(`cannot write ${line}`), { code: "EPIPE", line, cause: line });
         await host.print(line);
       },
-    })(user),
+    })(user, null),
   consume: async ({ userName }) => {
     const line = host.lines.findLast((each) => each.includes(`"${userName}"`));
     if (line === undefined) return null;
@@ -41,7 +41,7 @@ destinationContract("stdout", traits, () => ({
 
 describe("stdout", () => {
   it("cannot be read back, staged or asked for a secret", () => {
-    const destination = parse("stdout").open(host)(freshUser());
+    const destination = parse("stdout").open(host)(freshUser(), null);
     expect(Object.keys(destination).toSorted()).toEqual(["check", "deliver", "label"]);
     expect({ readable: stdout.readable, isStream: stdout.isStream }).toEqual({ readable: false, isStream: true });
     expect(parse("stdout").permissions(host.caller, "eu-west-1")).toEqual([]);
@@ -50,8 +50,8 @@ describe("stdout", () => {
   it("prints one JSON object a line for one key, with the user's name", async () => {
     const own = await openHost();
     const [first, second] = [freshPair(), freshPair()];
-    await parse("stdout").open(own)(userNamed("a+b=c,d@e")).deliver(first);
-    await parse("stdout").open(own)(userNamed("..")).deliver(second);
+    await parse("stdout").open(own)(userNamed("a+b=c,d@e"), null).deliver(first);
+    await parse("stdout").open(own)(userNamed(".."), null).deliver(second);
     expect(own.lines.every((line) => !line.includes("\n"))).toBe(true);
     expect(own.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       { userName: "a+b=c,d@e", ...seenOf(first) },
@@ -62,7 +62,7 @@ describe("stdout", () => {
   it("prints the fields that it is asked for, and no other", async () => {
     const own = await openHost();
     const pair = freshPair();
-    await parse("stdout?field.id=accessKeyId&field.key=secretAccessKey").open(own)(freshUser()).deliver(pair);
+    await parse("stdout?field.id=accessKeyId&field.key=secretAccessKey").open(own)(freshUser(), null).deliver(pair);
     expect(JSON.parse(own.lines[0] ?? "")).toEqual({ id: pair.accessKeyId, key: pair.secretAccessKey.reveal() });
   });
 
@@ -71,7 +71,7 @@ describe("stdout", () => {
     let delivered = false;
     const print = async () => void (await once(stream, "drain"));
     const delivery = parse("stdout")
-      .open({ ...host, print })(freshUser())
+      .open({ ...host, print })(freshUser(), null)
       .deliver(freshPair())
       .then(() => (delivered = true));
     await new Promise((resolve) => setImmediate(resolve));
@@ -89,7 +89,7 @@ describe("stdout", () => {
           print: (line) => {
             throw rejection(line);
           },
-        })(freshUser())
+        })(freshUser(), null)
         .deliver(pair),
     );
 

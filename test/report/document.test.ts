@@ -113,6 +113,8 @@ describe("a JSON document", () => {
             hint: "try again",
           },
         ],
+        notices: [],
+        notes: [],
       },
     ]);
   });
