@@ -73,6 +73,8 @@ export interface Iam {
 
 /** What IAM tells about a whole account at once, up to some hours late: enough to tell whom a run need not read exactly. */
 export interface AccountIndex {
+  /** Whether there are more users than `count` below a path. */
+  hasMoreThan(pathPrefix: string, count: number): Promise<boolean>;
   /** Every user with its tags, all pages. */
   listWithTags(): Promise<readonly ListedUser[]>;
   /** Every user below a path, without tags, all pages. */

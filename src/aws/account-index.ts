@@ -26,6 +26,13 @@ const WAITS = [1, 2, 4, 8, 8].map(seconds);
 export function openAccountIndex(access: AwsAccess): AccountIndex {
   const client = new IAMClient(globalConfig(access));
   return {
+    hasMoreThan: async (pathPrefix, count) => {
+      const page = await call("iam:ListUsers", `user${pathPrefix}`, (options) =>
+        client.send(new ListUsersCommand({ PathPrefix: pathPrefix, MaxItems: count + 1 }), options),
+      );
+      return page.IsTruncated === true || (page.Users ?? []).length > count;
+    },
+
     listWithTags: () =>
       allPages("iam:GetAccountAuthorizationDetails", async (Marker, options) => {
         const command = new GetAccountAuthorizationDetailsCommand({ Filter: ["User"], MaxItems: PAGE, Marker });
