@@ -1,6 +1,7 @@
 import { startFaultProxy } from "../test/support/fault-proxy.ts";
 import { motoMissing, startMoto } from "../test/support/moto.ts";
 import { benchCalls } from "./calls.ts";
+import { benchLimited } from "./limited.ts";
 import { benchStartup } from "./startup.ts";
 import { benchWall } from "./wall.ts";
 
@@ -16,6 +17,7 @@ if (motoMissing === null) {
   const proxy = await startFaultProxy(moto.url);
   proxy.latencyMs = LATENCY_MS;
   await benchCalls(moto, proxy);
+  await benchLimited(moto, proxy, process.argv.includes("--quick") ? [100] : [100, 1000]);
   await benchWall(moto, proxy, process.argv.includes("--quick") ? [20, 100] : [20, 100, 1000]);
   await proxy.stop();
   await moto.stop();

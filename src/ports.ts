@@ -4,6 +4,7 @@ import type { Past, Served } from "./core/observation.ts";
 import type { AddressedNotice, Owner } from "./core/owner.ts";
 import type { Statement } from "./core/permissions.ts";
 import type { Secret } from "./core/secret.ts";
+import type { ListedUser } from "./core/sift.ts";
 import type { Duration, Instant } from "./core/time.ts";
 
 /*
@@ -68,6 +69,18 @@ export interface Iam {
   deactivate(userName: string, id: AccessKeyId): Promise<void>;
   /** A key that is gone counts as done. */
   deleteAccessKey(userName: string, id: AccessKeyId): Promise<void>;
+}
+
+/** What IAM tells about a whole account at once, up to some hours late: enough to tell whom a run need not read exactly. */
+export interface AccountIndex {
+  /** Whether there are more users than `count` below a path. */
+  hasMoreThan(pathPrefix: string, count: number): Promise<boolean>;
+  /** Every user with its tags, all pages. */
+  listWithTags(): Promise<readonly ListedUser[]>;
+  /** Every user below a path, without tags, all pages. */
+  list(pathPrefix: string): Promise<readonly ListedUser[]>;
+  /** The credential report as IAM writes it, at most four hours old. Waits for about 20 seconds while IAM writes it. */
+  credentialReport(): Promise<{ readonly generatedAt: Instant; readonly text: string }>;
 }
 
 /** Asks IAM what the caller may do, without doing it. */

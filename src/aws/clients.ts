@@ -1,10 +1,13 @@
 import { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } from "@smithy/core/config";
-import { AdaptiveRetryStrategy } from "@smithy/core/retry";
+import { StandardRetryStrategy } from "@smithy/core/retry";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import type { KeyPair } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Secret } from "../core/secret.ts";
 import type { AwsClock } from "./clock.ts";
+import { isThrottling, laneOf, Pace } from "./pace.ts";
 
 /** Temporary credentials of a role. */
 interface RoleCredentials {
@@ -41,17 +44,17 @@ const ATTEMPTS = 8;
 /** Where nobody names a region: IAM and STS answer for the whole partition from here. */
 const GLOBAL_REGION = "us-east-1";
 
-type Retry = AdaptiveRetryStrategy["refreshRetryTokenForRetry"];
+type Retry = StandardRetryStrategy["refreshRetryTokenForRetry"];
 
 /** Refusals that a second try can cure although the request itself was refused: the SDK corrects its clock in between, or AWS was slow. */
 const CURABLE = /Skewed|Expired|Signature|InTheFuture|Timeout|AuthFailure/;
 
 /**
- * Adaptive, as the SDK has it, with two differences. A full quota is no throttling: the SDK takes `LimitExceeded` for one and
+ * Standard, as the SDK has it (how fast requests go out is for {@link Pace} to say, which all clients share), with two differences. A full quota is no throttling: the SDK takes `LimitExceeded` for one and
  * would ask for a third key eight times, for 40 seconds. And where this machine's clock is wrong, the SDK repeats every
  * refusal, `NoSuchEntity` included, because it set its clock right in between.
  */
-class Patience extends AdaptiveRetryStrategy {
+class Patience extends StandardRetryStrategy {
   override refreshRetryTokenForRetry(...[token, info]: Parameters<Retry>): ReturnType<Retry> {
     const { name, $fault } =
       info.error instanceof Error ? (info.error as Error & { $fault?: unknown }) : { name: "", $fault: undefined }; // the SDK's shape
@@ -61,9 +64,16 @@ class Patience extends AdaptiveRetryStrategy {
   }
 }
 
-/** Lets the clock hear the date of every reply, errors included. */
+/** How long a request is sent again where AWS says that it comes too fast, in milliseconds: the caller's limit is 30 seconds. */
+const PATIENCE = 22_000;
+
+/** The most of an error's body that is looked at, in bytes: AWS's are far smaller. */
+const LARGEST_ERROR = 100_000;
+
+/** Lets requests out at the pace that AWS grants, and the clock hear the date of every reply, errors included. */
 class HearingHandler extends NodeHttpHandler {
   readonly #clock: AwsClock;
+  readonly #pace: Pace;
 
   constructor(clock: AwsClock) {
     super({
@@ -75,13 +85,39 @@ class HearingHandler extends NodeHttpHandler {
       httpAgent: { keepAlive: true, maxSockets: 64 },
     });
     this.#clock = clock;
+    this.#pace = new Pace(clock);
   }
 
+  /**
+   * A request that AWS turned down for coming too fast was not carried out: it is sent again in its turn, within the time that its
+   * caller gives it. That holds for `CreateAccessKey`, too, which nothing else may repeat.
+   */
   override async handle(...request: Parameters<NodeHttpHandler["handle"]>): ReturnType<NodeHttpHandler["handle"]> {
-    const answer = await super.handle(...request);
-    const { date } = answer.response.headers;
-    if (date !== undefined) this.#clock.hear(date);
-    return answer;
+    const lane = this.#pace.lane(laneOf(request[0]));
+    const began = this.#clock.monotonic();
+    for (;;) {
+      await lane.turn();
+      const answer = await super.handle(...request);
+      const { date } = answer.response.headers;
+      if (date !== undefined) this.#clock.hear(date);
+      if (!(await this.#isRefused(answer.response))) {
+        lane.granted();
+        return answer;
+      }
+      lane.refused();
+      const isRepeatable = request[0].body === undefined || typeof request[0].body === "string";
+      if (!isRepeatable || this.#clock.monotonic() - began > PATIENCE) return answer;
+      await this.#clock.sleep(100 + Math.random() * 400);
+    }
+  }
+
+  /** Looks into the body of an error, and puts it back. */
+  async #isRefused(response: Awaited<ReturnType<NodeHttpHandler["handle"]>>["response"]): Promise<boolean> {
+    if (response.statusCode < 400 || !(response.body instanceof Readable)) return false;
+    if (Number(response.headers["content-length"] ?? 0) > LARGEST_ERROR) return false;
+    const body = await buffer(response.body);
+    response.body = Readable.from([body]);
+    return isThrottling(response.statusCode, body.toString("utf8"));
   }
 }
 

@@ -213,6 +213,7 @@ function servedIn(folder: string, userName: string): AccessKeyId | null {
 
 const setting = ({ io, session, clock }: Stage): Setting => ({
   account: session.caller.account,
+  listing: null,
   now: clock.now(),
   paint: io.paint,
   flags: [],

@@ -149,6 +149,7 @@ export interface SelectorFlags {
   readonly tag: readonly { readonly key: string; readonly value: string }[];
   readonly allUsers?: true;
   readonly allowEmpty?: true;
+  readonly exact?: true;
 }
 
 export const withSelectors = (command: Command): Command =>
@@ -158,7 +159,11 @@ export const withSelectors = (command: Command): Command =>
     .option("--path <path>", "users whose IAM path begins with this", path)
     .addOption(repeatable("--tag <key=value>", "users with this tag", tag))
     .option("--all-users", "every user of the account")
-    .option("--allow-empty", "that nobody fits is no error");
+    .option("--allow-empty", "that nobody fits is no error")
+    .option(
+      "--exact",
+      "read every user one by one; else, in accounts of more than 100, the credential report rules out most",
+    );
 
 export interface LimitFlags {
   readonly maxRotations?: number;
@@ -215,7 +220,7 @@ export const withOutput = (command: Command): Command =>
  * rotates a whole account by accident.
  */
 export function selectorsFrom(
-  { user, path: below, tag: tags, allUsers, allowEmpty }: SelectorFlags,
+  { user, path: below, tag: tags, allUsers, allowEmpty, exact }: SelectorFlags,
   select: Match | null,
   required: boolean,
 ) {
@@ -231,6 +236,7 @@ export function selectorsFrom(
     tags,
     match: given ? null : select,
     allowEmpty: allowEmpty === true,
+    exact: exact === true,
   };
 }
 

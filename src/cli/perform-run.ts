@@ -146,6 +146,7 @@ async function report(
   const { session } = invocation;
   const setting = {
     account: session.caller.account,
+    listing: session.listingSource,
     now: session.clock.now(),
     paint: io.paint,
     flags: invocation.flags,

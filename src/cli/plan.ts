@@ -85,6 +85,7 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
       io.out(
         planText(reports, maxRotations, session.maxAgeOf, {
           account,
+          listing: session.listingSource,
           now: session.clock.now(),
           paint: io.paint,
           flags: invocation.flags,

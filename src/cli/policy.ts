@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Io } from "./io.ts";
 import { oneOf, type SelectorFlags, selectorsFrom, type SettingFlags, withSelectors, withSettings } from "./options.ts";
 
-type Flags = SettingFlags & SelectorFlags & { partition: string; byHand?: true };
+type Flags = SettingFlags & SelectorFlags & { partition: string; byHand?: true; largeAccount?: true };
 
 /** `keyturn policy`: the least permissions for these settings. */
 export function addPolicy(program: Command, io: Io): void {
@@ -14,6 +14,10 @@ export function addPolicy(program: Command, io: Io): void {
       "aws",
     )
     .option("--by-hand", "also what retire and rollback ask for, where run itself never makes a key Inactive")
+    .option(
+      "--large-account",
+      "also what lists accounts of more than 100 users at once; without it every user is read one by one",
+    )
     .description(
       "Prints the least IAM policy with which run works under these settings, as narrow as IAM allows. Changes nothing.",
     )
@@ -40,7 +44,10 @@ export function addPolicy(program: Command, io: Io): void {
       io.out(
         JSON.stringify(
           policyDocument(
-            permissions(settings, caller, region, path === null ? (match?.path ?? []) : [path], flags.byHand === true),
+            permissions(settings, caller, region, path === null ? (match?.path ?? []) : [path], {
+              byHand: flags.byHand === true,
+              isLarge: flags.largeAccount === true,
+            }),
           ),
           null,
           2,

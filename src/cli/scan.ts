@@ -47,6 +47,7 @@ export function addScan(program: Command, io: Io, exit: (code: number) => void):
       io.out(
         scanText(reports, {
           account: session.caller.account,
+          listing: session.listingSource,
           now: session.clock.now(),
           paint: io.paint,
           flags: invocation.flags,

@@ -35,6 +35,7 @@ export function addStatus(program: Command, io: Io, exit: (code: number) => void
           ? JSON.stringify(statusDocument(head, seen, decision, story), null, 2)
           : statusText(seen, decision, story, {
               account: head.account,
+              listing: null,
               now: head.endedAt,
               paint: io.paint,
               flags: invocation.flags,

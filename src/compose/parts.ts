@@ -1,3 +1,4 @@
+import { openAccountIndex } from "../aws/account-index.ts";
 import { type AwsAccess, openAccess } from "../aws/clients.ts";
 import { AwsClock } from "../aws/clock.ts";
 import { openIam } from "../aws/iam.ts";
@@ -9,6 +10,7 @@ import { recordsInTags } from "../engine/tag-records.ts";
 import { openRunnerLock } from "../host/runner-lock.ts";
 import type { Mailer } from "../mail/mailer.ts";
 import type {
+  AccountIndex,
   Caller,
   Clock,
   Destination,
@@ -40,6 +42,8 @@ export interface OpenTarget {
 export interface Parts {
   readonly caller: Caller;
   readonly iam: Iam;
+  /** Absent where users are always read one by one. */
+  readonly index?: AccountIndex;
   readonly records: RecordStore;
   readonly verifier: Verifier;
   readonly escrow: Escrow | null;
@@ -66,6 +70,7 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
   return {
     caller,
     iam,
+    index: openAccountIndex(access),
     records: recordsInTags(iam),
     verifier: openVerifier(access),
     escrow: settings.parsedEscrow?.open(access, caller) ?? null,

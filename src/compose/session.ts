@@ -3,7 +3,7 @@ import { openAccess } from "../aws/clients.ts";
 import { AwsClock } from "../aws/clock.ts";
 import { readProfilesAgain, signingProfile } from "../aws/profiles.ts";
 import { whoAmI } from "../aws/sts.ts";
-import type { Tags, User } from "../core/access-key.ts";
+import { findTag, type Tags, type User } from "../core/access-key.ts";
 import { decide } from "../core/decide.ts";
 import type { UserDecision } from "../core/decision.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
@@ -11,8 +11,10 @@ import { known, type Observation, type Reading } from "../core/observation.ts";
 import type { Owner } from "../core/owner.ts";
 import { type Contact, contactFor } from "../core/owner-ledger.ts";
 import { BadTag, optsIn, readOwnerTags } from "../core/owner-tags.ts";
+import { RECORD_TAG } from "../core/record.ts";
 import type { UserReport } from "../core/result.ts";
 import { forEverybody, needsTags, settingsFor, type UserSettings } from "../core/rulebook.ts";
+import { isExactDay, type ListedUser } from "../core/sift.ts";
 import { type Duration, type Instant, later } from "../core/time.ts";
 import { byHand, type Deed } from "../engine/by-hand.ts";
 import { ask, observeEverything, observeServed } from "../engine/observe.ts";
@@ -22,7 +24,8 @@ import { type Selectors, selectUsers } from "../engine/select.ts";
 import { Slots } from "../engine/slots.ts";
 import type { Turn } from "../engine/turn.ts";
 import type { Subject, World } from "../engine/world.ts";
-import type { Caller, Clock, Destination, Journal } from "../ports.ts";
+import type { Caller, Clock, Destination, Iam, Journal } from "../ports.ts";
+import { type Listing, readListing } from "./listing.ts";
 import type { OpenDestination, OpenTarget, Parts } from "./parts.ts";
 
 /** What holds for one user. `tags` = null where nobody asked for them, or where they could not be read. */
@@ -52,6 +55,8 @@ export class Session {
   readonly #parts: Parts;
   /** What held for each user when it was last looked at. */
   readonly #held = new Map<string, OwnSettings>();
+  #listing: Listing | null = null;
+  #listed: ReadonlyMap<string, ListedUser> = new Map();
 
   constructor(parts: Parts) {
     this.caller = parts.caller;
@@ -92,8 +97,37 @@ export class Session {
     return whoAmI(await openAccess(profile, this.#parts.settings.region, new AwsClock()));
   }
 
-  users(selectors: Selectors): Promise<readonly User[]> {
-    return selectUsers(this.#parts.iam, this.clock, selectors, PARALLEL_USERS);
+  /** The users that fit. Large accounts are listed at once, so that not every user need be read on its own. */
+  async users(selectors: Selectors): Promise<readonly User[]> {
+    const { iam, index, settings } = this.#parts;
+    const oneByOne = index === undefined || selectors.exact === true || selectors.users.length > 0 || settings.asked;
+    this.#listing = oneByOne ? null : await readListing(index, this.clock, selectors.path ?? "/");
+    this.#listed = new Map((this.#listing?.users ?? []).map((user) => [user.userName, user]));
+    return selectUsers(this.#listing === null ? iam : this.#fromListing(iam), this.clock, selectors, PARALLEL_USERS);
+  }
+
+  /** What the listing tells of a user, where that may do. */
+  #listedOf(user: User, own: OwnSettings, exactDays: boolean): Pick<Subject, "listed"> {
+    const listed = this.#listed.get(user.userName);
+    const reported = this.#listing?.reported ?? null;
+    if (listed === undefined || reported === null || (exactDays && isExactDay(user, this.clock.now()))) return {};
+    const record = own.tags === null ? undefined : findTag(own.tags, RECORD_TAG);
+    return { listed: { createDate: listed.createDate, reported: reported.get(user.arn) ?? null, record } };
+  }
+
+  /** Where what is known of users that were not read exactly comes from; null where all were. */
+  get listingSource(): string | null {
+    return this.#listing?.source ?? null;
+  }
+
+  /** The same IAM, which asks no more for what the listing tells. */
+  #fromListing(iam: Iam): Iam {
+    const users = this.#listing?.users ?? [];
+    return {
+      ...iam,
+      listUsers: async (prefix) => users.filter(({ path }) => path.startsWith(prefix)),
+      listTags: async (userName) => this.#listed.get(userName)?.tags ?? iam.listTags(userName),
+    };
   }
 
   /** One user and its tags as they are now; null where there is no such user. */
@@ -118,7 +152,9 @@ export class Session {
     journal: Journal,
     needsDestination = true,
   ): Promise<readonly UserReport[]> {
-    return run(this.#world(journal), await this.#subjects(users, needsDestination), rules);
+    // A run that may act reads those exactly whose day it is; one that only looks asks no more than it must.
+    const subjects = await this.#subjects(users, needsDestination, { exactDays: !rules.limits.onlyLook });
+    return run(this.#world(journal), subjects, rules);
   }
 
   /** Everything that can be read of one user, and the decision for it. */
@@ -176,9 +212,9 @@ export class Session {
   async settingsOf(user: User, readLedger: ReadLedger = this.#readLedger): Promise<OwnSettings> {
     const { iam, settings } = this.#parts;
     const { rulebook } = settings;
-    const reading = needsTags(rulebook)
-      ? await ask(async () => (await iam.listTags(user.userName)) ?? new Map<string, string>())
-      : null;
+    const listed = this.#listed.get(user.userName)?.tags ?? null;
+    const readTags = async () => listed ?? (await iam.listTags(user.userName)) ?? new Map<string, string>();
+    const reading = needsTags(rulebook) || this.#listing !== null ? await ask(readTags) : null;
     const tags = reading?.kind === "known" ? reading.value : null;
     const doubt = reading === null || reading.kind === "known" || reading.kind === "unread" ? null : reading;
     const own = this.#rulesFor(user, tags, doubt);
@@ -244,7 +280,7 @@ export class Session {
   maxAgeOf = (userName: string): Duration | null => this.#held.get(userName)?.settings.maxAge ?? null;
 
   async #subject(user: User): Promise<Subject> {
-    const [subject] = await this.#subjects([user], false, true);
+    const [subject] = await this.#subjects([user], false, { isNamed: true });
     if (subject === undefined) throw new Error("no subject for the user");
     return subject;
   }
@@ -256,7 +292,7 @@ export class Session {
   async #subjects(
     users: readonly User[],
     needsDestination: boolean,
-    isNamed = this.#parts.settings.asked,
+    { isNamed = this.#parts.settings.asked, exactDays = false } = {},
   ): Promise<readonly Subject[]> {
     const { settings, verifier, destinations } = this.#parts;
     const slots = new Slots(PARALLEL_USERS, this.clock);
@@ -286,6 +322,7 @@ export class Session {
           .filter(({ text }) => text === undefined || deliver.includes(text))
           .map((target) => openOwn(user, own.owner, target)),
         ...(own.tags === null ? {} : { tags: own.tags }),
+        ...this.#listedOf(user, own, exactDays),
         ...(own.contact === null ? {} : { contact: own.contact }),
         ...(claim === null ? {} : { notes: claim.notes }),
       };

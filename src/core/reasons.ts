@@ -4,6 +4,8 @@
  */
 export const reasons = {
   young: "No key is due yet.",
+  "looks-young": "The credential report shows no key that could be due; the user was not read exactly in this run.",
+  "young-user": "The user is younger than a key may get, so none of its keys is due.",
   "no-keys": "The user has no access key, and the policy makes none for such users.",
   "only-key-inactive": "Every key of the user is Inactive. A person did that; it stands.",
   "status-unknown": "A key has a status that keyturn does not know. It is kept.",

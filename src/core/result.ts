@@ -2,6 +2,7 @@ import type { AccessKey, AccessKeyId, LastUse } from "./access-key.ts";
 import type { Action, Command, KeyDecision, NextStep, Standing } from "./decision.ts";
 import type { Notice } from "./owner.ts";
 import type { ReasonCode } from "./reasons.ts";
+import type { RuledOut } from "./sift.ts";
 
 /**
  * What became of a user in one run. `changed` = every step that was taken succeeded · `due` = a step would be taken, but this
@@ -58,6 +59,8 @@ export interface UserReport {
   readonly planned: readonly Action[];
   /** What was tried, in order; empty in plans and inventories. */
   readonly steps: readonly StepReport[];
+  /** Why the user was not read exactly; absent = it was. */
+  readonly ruledOut?: RuledOut;
   /** What the owner was told, or could not be told; absent = nothing. */
   readonly notices?: readonly NoticeReport[];
   /** What else a person should know, and what stops nobody: whole sentences; absent = nothing. */

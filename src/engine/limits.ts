@@ -1,5 +1,6 @@
 import { type Action, sameAction, type UserDecision } from "../core/decision.ts";
 import type { Observation } from "../core/observation.ts";
+import type { RuledOut } from "../core/sift.ts";
 import type { Subject } from "./world.ts";
 
 /** One user of a run, as it was found. */
@@ -7,6 +8,8 @@ export interface Finding {
   readonly subject: Subject;
   readonly seen: Observation;
   readonly decision: UserDecision;
+  /** Why the user was not read exactly; absent = it was. */
+  readonly ruledOut?: RuledOut;
 }
 
 /** What a run may do of all that is to be done. */
@@ -65,7 +68,9 @@ export function alarms(
   { refuseAbovePercent }: Pick<Limits, "refuseAbovePercent">,
 ): { readonly changing: number; readonly of: number } | null {
   if (refuseAbovePercent === null) return null;
-  const withKeys = findings.filter(({ seen }) => seen.keys.kind === "known" && seen.keys.value.length > 0);
+  const withKeys = findings.filter(({ seen, ruledOut }) =>
+    ruledOut === undefined ? seen.keys.kind === "known" && seen.keys.value.length > 0 : ruledOut !== "no-keys",
+  );
   const changing = findings.filter((each) => each.decision.action !== null).length;
   return changing * 100 > refuseAbovePercent * withKeys.length ? { changing, of: withKeys.length } : null;
 }

@@ -110,7 +110,7 @@ export function stateAfter({ seen: found, subject }: Finding, turns: readonly Tu
 
 const words = ({ code, next, command }: UserDecision) => ({ code, next, command });
 
-function frame({ subject, seen, decision }: Finding) {
+function frame({ subject, seen, decision, ruledOut }: Finding) {
   const keys = byAge(seen.keys.kind === "known" ? seen.keys.value : []).map((key): KeyReport => {
     const judged = decision.keys.find((each) => each.accessKeyId === key.accessKeyId);
     const reading = seen.lastUse.get(key.accessKeyId);
@@ -134,6 +134,7 @@ function frame({ subject, seen, decision }: Finding) {
     path: subject.user.path,
     keys,
     destinations: subject.destinations.map((each) => each.label),
+    ...(ruledOut === undefined ? {} : { ruledOut }),
     ...(subject.notes === undefined || subject.notes.length === 0 ? {} : { notes: subject.notes }),
   };
 }

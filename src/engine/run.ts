@@ -9,6 +9,7 @@ import { CallError, type EscrowEntry } from "../ports.ts";
 import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits, split } from "./limits.ts";
 import { observe, observeEverything } from "./observe.ts";
 import { outcomeUntouched, reportFinding, reportTurns, stateAfter } from "./report-user.ts";
+import { ruleOut } from "./rule-out.ts";
 import { type Slot, Slots } from "./slots.ts";
 import { takeTurn, type TurnReport } from "./take-turn.ts";
 import { Letters } from "./tell-owners.ts";
@@ -146,6 +147,8 @@ export async function survey(
     subjects.map((subject) =>
       slots.use(async (): Promise<Finding> => {
         const { user, tags } = subject;
+        const ruledOut = ruleOut(subject, escrow(user.userName), world.clock.now());
+        if (ruledOut !== null) return ruledOut;
         const before = { escrow: escrow(user.userName), ...(tags === undefined ? {} : { tags }) };
         const seen = await look(world, subject, before);
         const finding = { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };

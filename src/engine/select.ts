@@ -12,6 +12,8 @@ export interface Selectors {
   readonly tags: readonly { readonly key: string; readonly value: string }[];
   /** Such as the configuration gives; absent or null = any. */
   readonly match?: Match | null;
+  /** Read every user one by one, whatever a listing of the whole account tells. */
+  readonly exact?: boolean;
   /** No user at all is an answer, not a mistake. */
   readonly allowEmpty: boolean;
   /**

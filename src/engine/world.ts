@@ -1,6 +1,7 @@
 import type { Tags, User } from "../core/access-key.ts";
 import type { Terms } from "../core/facts.ts";
 import type { Contact } from "../core/owner-ledger.ts";
+import type { ListedUser, ReportedUser } from "../core/sift.ts";
 import type { Duration } from "../core/time.ts";
 import type {
   Caller,
@@ -47,6 +48,15 @@ export interface Owners {
   readonly warnBefore: readonly Duration[];
 }
 
+/** What a listing of the whole account tells of one user. */
+export interface Listed {
+  readonly createDate: ListedUser["createDate"];
+  /** Null where the report does not have it. */
+  readonly reported: ReportedUser | null;
+  /** Undefined where it is not known. */
+  readonly record: string | null | undefined;
+}
+
 /** One user of the run, with what holds for it. */
 export interface Subject {
   readonly user: User;
@@ -54,6 +64,8 @@ export interface Subject {
   readonly destinations: readonly Destination[];
   /** The user's tags, where they had to be read to tell what holds for it. */
   readonly tags?: Tags;
+  /** Absent = the user is read exactly, whatever a listing tells. */
+  readonly listed?: Listed;
   /** Whom to tell about the user's keys; absent = nobody. */
   readonly contact?: Contact;
   /** What about the user's tags is to be reported: whole sentences. */

@@ -57,7 +57,8 @@ async function listAll(
 }
 
 /** What was read of a user is whole, and nobody else is at work on it. */
-const isCertain = ({ outcome, code }: UserReport): boolean => outcome !== "failed" && code !== "turn-in-progress";
+const isCertain = ({ outcome, code, ruledOut }: UserReport): boolean =>
+  ruledOut === undefined && outcome !== "failed" && code !== "turn-in-progress";
 
 async function setFor(
   invocation: Invocation,

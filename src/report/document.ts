@@ -33,13 +33,14 @@ export function document(
 
 function userJson(report: UserReport, now: Instant) {
   const { userName, path, outcome, code, sentence, next, command, keys, destinations, planned, steps } = report;
-  const { notices = [], notes = [] } = report;
+  const { notices = [], notes = [], ruledOut } = report;
   return {
     userName,
     path,
     outcome,
     code,
     sentence,
+    readExactly: ruledOut === undefined,
     next: nextJson(next),
     command: command === null ? null : commandLine(command),
     keys: keys.map((key) => keyJson(key, now)),

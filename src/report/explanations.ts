@@ -87,6 +87,22 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     commands: [ROTATE],
     settings: ["rotateAfter"],
   },
+  "looks-young": {
+    group: "settled",
+    why: "In accounts of many users IAM's credential report tells who has no key that could be due. Its date is the later of creation and the latest change of status, so a key that was switched off and on again looks younger than it is: run reads each user exactly once in seven days, whatever the report says.",
+    next: "The key becomes due in the report, or the user's day comes.",
+    person: "Nothing is needed. --exact reads every user now.",
+    commands: [["keyturn scan --user USER", "reads this user exactly"]],
+    settings: ["rotateAfter"],
+  },
+  "young-user": {
+    group: "settled",
+    why: "A key cannot be older than its user.",
+    next: "The user gets older.",
+    person: "Nothing is needed. --exact reads every user now.",
+    commands: [["keyturn scan --user USER", "reads this user exactly"]],
+    settings: ["rotateAfter"],
+  },
   "no-keys": {
     group: "settled",
     why: "A user without a key may be meant to have none: a first key is made only where the policy or a person says so.",

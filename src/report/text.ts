@@ -6,7 +6,7 @@ import { actionWords, doneWord, list, of, outcomeStyle, plural, type Setting, su
 /** The inventory: a line a key. */
 export function scanText(reports: readonly UserReport[], setting: Setting): string {
   const { account, now, paint } = setting;
-  const rows = reports.flatMap((report) => keyRows(report, now));
+  const rows = reports.filter(({ ruledOut }) => ruledOut === undefined).flatMap((report) => keyRows(report, now));
   const heading = paint("bold", `${plural(reports.length, "user")} in account ${account}`);
   return paragraphs([
     heading,
@@ -14,6 +14,7 @@ export function scanText(reports: readonly UserReport[], setting: Setting): stri
     list("Needs a person", of(reports, "blocked"), setting),
     list("Could not be read", of(reports, "failed"), setting),
     remarks(reports, paint),
+    ruledOutLine(reports, setting),
     countsLine(reports, paint),
   ]);
 }
@@ -81,6 +82,7 @@ export function planText(
     list("Needs a person", of(reports, "blocked"), setting),
     list("Could not be read", of(reports, "failed"), setting),
     remarks(reports, paint),
+    ruledOutLine(reports, setting),
     countsLine(reports, paint),
   ]);
 }
@@ -150,6 +152,7 @@ export function runText(reports: readonly UserReport[], setting: Setting): strin
     list("Not in the plan", of(reports, "not-in-plan"), setting),
     untold(reports, paint),
     remarks(reports, paint),
+    ruledOutLine(reports, setting),
     countsLine(reports, paint),
   ]);
 }
@@ -176,6 +179,17 @@ const remarks = (reports: readonly UserReport[], paint: Paint): string =>
 
 const headed = (title: string, lines: readonly string[], paint: Paint): string =>
   lines.length === 0 ? "" : [paint("bold", `${title} (${lines.length})`), ...lines].join("\n");
+
+/** How many users were not read one by one, and why that may be so. */
+function ruledOutLine(reports: readonly UserReport[], { listing }: Setting): string {
+  const { readExactly, ruledOut } = summarize(reports);
+  if (listing === null) return "";
+  if (readExactly === reports.length) return `Every user was read exactly: ${listing}.`;
+  const counts = Object.entries(ruledOut)
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([why, count]) => `${count} ${why}`);
+  return `${plural(readExactly, "user")} read exactly; ruled out by ${listing}: ${counts.join(", ")} (--exact reads everybody).`;
+}
 
 /** Parts with a blank line between them; empty parts leave none. */
 const paragraphs = (parts: readonly string[]): string => parts.filter((part) => part !== "").join("\n\n");

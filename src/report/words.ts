@@ -1,6 +1,7 @@
 import type { Action, Command } from "../core/decision.ts";
 import { reasons } from "../core/reasons.ts";
 import type { UserOutcome, UserReport } from "../core/result.ts";
+import type { RuledOut } from "../core/sift.ts";
 import { formatDay, formatInstant, type Instant } from "../core/time.ts";
 import { type Paint, plain, type Style } from "./table.ts";
 
@@ -9,6 +10,8 @@ export interface Setting {
   readonly account: string;
   readonly now: Instant;
   readonly paint: Paint;
+  /** Where what is known of users that were not read exactly comes from; null where all were. */
+  readonly listing: string | null;
   /** Flags of this invocation that the commands printed need too. */
   readonly flags: readonly string[];
 }
@@ -127,7 +130,10 @@ export function summarize(reports: readonly UserReport[]) {
     for (const step of steps.filter((each) => each.result === "done"))
       done[doneWord[step.action.kind]] = (done[doneWord[step.action.kind]] ?? 0) + 1;
   }
-  return { users: reports.length, outcomes, done };
+  const ruledOut: Partial<Record<RuledOut, number>> = {};
+  for (const { ruledOut: why } of reports) if (why !== undefined) ruledOut[why] = (ruledOut[why] ?? 0) + 1;
+  const readExactly = reports.filter((report) => report.ruledOut === undefined).length;
+  return { users: reports.length, readExactly, ruledOut, outcomes, done };
 }
 
 export const of = (reports: readonly UserReport[], ...outcomes: readonly UserOutcome[]): readonly UserReport[] =>

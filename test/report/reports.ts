@@ -15,6 +15,7 @@ export const bare: Paint = (_, text) => text;
 
 export const setting = (told: Partial<Setting> = {}): Setting => ({
   account: "123456789012",
+  listing: null,
   now: NOW,
   paint: bare,
   flags: [],

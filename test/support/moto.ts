@@ -17,6 +17,8 @@ export interface UserSeed {
   readonly path?: string;
   readonly tags?: Readonly<Record<string, string>>;
   readonly password?: boolean;
+  /** Of the user; it is never younger than its keys. */
+  readonly ageDays?: number;
   readonly keys?: readonly {
     readonly ageDays: number;
     readonly status?: string;

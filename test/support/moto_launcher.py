@@ -233,6 +233,9 @@ def seed(body):
         user = iam().create_user("us-east-1", spec["name"], spec.get("path", "/"), tags)
         if spec.get("password"):
             user.password = "x"
+        # A user is older than its keys.
+        oldest = max([key_spec["ageDays"] + 1 for key_spec in spec.get("keys") or []] + [spec.get("ageDays", 0)])
+        user.create_date = shifted_utcnow() - dt.timedelta(days=oldest)
         for key_spec in spec.get("keys") or []:
             key = iam().create_access_key(spec["name"])
             key.create_date = shifted_utcnow() - dt.timedelta(days=key_spec["ageDays"])

@@ -88,6 +88,8 @@ export async function rotateKeys(setting: Setting): Promise<Tail> {
     path: null,
     tags: [],
     allowEmpty: true,
+    // The script counts keys, and may have no permission for anything else.
+    exact: true,
   });
   const rules: RunRules = {
     limits: {

@@ -1,0 +1,117 @@
+import type { Duration } from "../core/time.ts";
+import { milliseconds } from "../core/time.ts";
+
+/** What the limiter needs of time. */
+interface Time {
+  /** Milliseconds on a clock that never jumps. */
+  monotonic(): number;
+  sleep(span: Duration): Promise<void>;
+}
+
+/** How far back granted requests are counted, in milliseconds. */
+const WINDOW = 3_000;
+
+/** After a refusal: this much of what was granted lately. */
+const BACK_OFF = 0.85;
+
+/** Refusals that come within this time of a cut are answers to requests from before it. */
+const CUT_APART = 1_000;
+
+/** How much faster it gets in a second without a refusal. */
+const GROWTH = 1.03;
+
+/** Slower than this it never gets: requests a second. */
+const SLOWEST = 1;
+
+/**
+ * How fast requests of one kind may go out. AWS tells nobody its limits, so it goes as fast as its callers until it is refused
+ * for the first time; from then on it keeps just below what was granted, and tries a little more each second. Requests wait their turn.
+ */
+export class Lane {
+  readonly #time: Time;
+  /** Requests a second; Infinity = never refused yet. */
+  #rate = Number.POSITIVE_INFINITY;
+  #setAt = 0;
+  #cutAt = Number.NEGATIVE_INFINITY;
+  /** When the next request may go. */
+  #next = 0;
+  #granted: number[] = [];
+
+  constructor(time: Time) {
+    this.#time = time;
+  }
+
+  /** Resolves when a request may go out. */
+  async turn(): Promise<void> {
+    if (!Number.isFinite(this.#rate)) return;
+    const now = this.#time.monotonic();
+    this.#rate *= GROWTH ** ((now - this.#setAt) / 1000);
+    this.#setAt = now;
+    const at = Math.max(now, this.#next);
+    this.#next = at + 1000 / this.#rate;
+    if (at > now) await this.#time.sleep(milliseconds(Math.ceil(at - now)));
+  }
+
+  granted(): void {
+    const now = this.#time.monotonic();
+    this.#granted.push(now);
+    if (this.#granted.length > 4096) this.#granted = this.#granted.filter((at) => now - at <= WINDOW);
+  }
+
+  refused(): void {
+    const now = this.#time.monotonic();
+    if (now - this.#cutAt < CUT_APART) return;
+    this.#granted = this.#granted.filter((at) => now - at <= WINDOW);
+    const [first = now] = this.#granted;
+    const span = Math.max(now - first, 250) / 1000;
+    const lately = this.#granted.length / span;
+    // A rate that was never set says nothing; one that was is not left by more than half for a moment's stutter.
+    const floor = Number.isFinite(this.#rate) ? this.#rate / 2 : 0;
+    this.#rate = Math.max(SLOWEST, floor, Math.min(this.#rate, lately) * BACK_OFF);
+    this.#setAt = now;
+    this.#cutAt = now;
+    this.#next = now + 1000 / this.#rate;
+  }
+
+  /** Requests a second at present; null where it was never refused. */
+  get rate(): number | null {
+    return Number.isFinite(this.#rate) ? this.#rate : null;
+  }
+}
+
+/** The lanes of one account: each service's own, and IAM's reads apart from its writes, as AWS limits them. */
+export class Pace {
+  readonly #time: Time;
+  readonly #lanes = new Map<string, Lane>();
+
+  constructor(time: Time) {
+    this.#time = time;
+  }
+
+  lane(name: string): Lane {
+    const lane = this.#lanes.get(name) ?? new Lane(this.#time);
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+}
+
+/** What tells one request from another, as a signed request of the SDK has it. */
+interface Signed {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Such as `iam:read`, `iam:write`, `sts` or `ssm`: the service out of the signature, and for IAM what its action does. */
+export function laneOf({ headers, body }: Signed): string {
+  const service = /Credential=[^/]+\/\d+\/[^/]*\/([\w-]+)\/aws4_request/.exec(headers["authorization"] ?? "")?.[1];
+  if (service !== "iam") return service ?? "unsigned";
+  return typeof body === "string" && /(?:^|&)Action=(?:Get|List|Generate|Simulate)/.test(body)
+    ? "iam:read"
+    : "iam:write";
+}
+
+/** Whether a reply says that requests come too fast. `text` = the body of an error. */
+export const isThrottling = (status: number, text: string): boolean =>
+  status === 429 ||
+  (status >= 400 &&
+    /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|LimitExceededException: Rate/.test(text));
