@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   aws: ["core", "ports", "aws", "npm:", "node:"],
   destinations: ["core", "ports", "aws", "documents", "host", "destinations/kind", "npm:", "node:"],
   escrow: ["core", "ports", "aws", "host", "escrow/kind", "npm:", "node:"],
+  seal: ["core", "ports", "aws", "host", "seal", "npm:", "node:"],
   simulation: ["core", "ports", "engine", "simulation", "node:"],
   compose: [
     "compose",
@@ -28,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "aws",
     "destinations",
     "escrow",
+    "seal",
     "host",
     "documents",
     "simulation",
@@ -132,6 +134,7 @@ describe("the house is tidy:", () => {
     expect(openers).toEqual([
       "aws/call.ts",
       "aws/clients.ts",
+      "compose/sealing.ts",
       "destinations/secretsmanager.ts",
       "destinations/ssm.ts",
       "documents/fields.ts",
@@ -139,6 +142,10 @@ describe("the house is tidy:", () => {
       "escrow/file.ts",
       "escrow/ssm.ts",
       "host/hand-over.ts",
+      "seal/age.ts",
+      "seal/fernet-token.ts",
+      "seal/fernet.ts",
+      "seal/sealed-text.ts",
       "simulation/account.ts",
       "simulation/stores.ts",
     ]);

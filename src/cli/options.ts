@@ -89,7 +89,9 @@ export interface SettingFlags {
   readonly region?: string;
 }
 
-export const withSettings = (command: Command): Command =>
+export const withSettings = (command: Command): Command => withAccount(withRules(command));
+
+const withRules = (command: Command): Command =>
   command
     .optionsGroup("Policy:")
     .option(
@@ -131,7 +133,11 @@ export const withSettings = (command: Command): Command =>
       "--settle <duration>",
       "how long IAM takes to show a write to every reader; 0s where nobody else runs keyturn (default: 15s)",
       duration,
-    )
+    );
+
+/** Flags that say which account and region are meant. */
+export const withAccount = (command: Command): Command =>
+  command
     .optionsGroup("AWS:")
     .addOption(repeatable("--account <id>", "refuse any account but this", accountId))
     .option("--profile <name>", "profile of the AWS configuration (default: AWS_PROFILE)")

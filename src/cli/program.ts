@@ -56,6 +56,14 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "manage a key that exists already, without a rotation",
     load: async () => (await import("./adopt.ts")).addAdopt,
   },
+  decrypt: {
+    summary: "open an access key that came sealed in a mail",
+    load: async () => (await import("./decrypt.ts")).addDecrypt,
+  },
+  tag: {
+    summary: "tag users as a JSON file says: who owns them, and how they are rotated",
+    load: async () => (await import("./tag.ts")).addTag,
+  },
   status: {
     summary: "tell one user's story so far, what happens next, and when",
     load: async () => (await import("./status.ts")).addStatus,
@@ -127,6 +135,8 @@ async function buildProgram(
       "Rotates the access keys of AWS IAM users without breaking whoever still uses the old key, and without ever losing a new secret.",
     )
     .version(version, "-V, --version", "print the version")
+    // What stands behind a command is the command's own: decrypt has a --version that means something else.
+    .enablePositionalOptions()
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .showHelpAfterError("hint: keyturn --help, or keyturn COMMAND --help")

@@ -1,5 +1,6 @@
 import { EXIT, Exit } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { readStandardInput } from "./read-input.ts";
 
 const LARGEST = 65_536;
 
@@ -17,13 +18,5 @@ export async function readSecretly(io: Pick<Io, "isInteractive">, question: stri
       "what is typed here would be shown: nothing was changed",
       "pipe the key in, or let standard error be a terminal, too",
     );
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Without an encoding, a stream gives buffers.
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LARGEST) throw new Exit(EXIT.usage, "standard input holds more than a key can be: nothing was changed");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  return readStandardInput(LARGEST);
 }

@@ -5,7 +5,7 @@ import { Audit, checkSettings, connect, type Session } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { stateFolder } from "../host/state-folder.ts";
-import type { Journal, Step } from "../ports.ts";
+import type { Caller, Journal, Step } from "../ports.ts";
 import type { DocumentHead } from "../report/document.ts";
 import type { Io } from "./io.ts";
 import { flagsToRepeat, type SettingFlags } from "./options.ts";
@@ -27,18 +27,29 @@ export interface Invocation {
 export async function begin(io: Io, flags: SettingFlags, asked = false, chosen?: ChosenSettings): Promise<Invocation> {
   const { settings, config, accounts } = chosen ?? (await chooseSettings(io, flags, asked));
   const session = await connect(await checkSettings(settings), io.print);
-  const { account } = session.caller;
+  checkAccount(session.caller, accounts);
+  return { session, run: randomUUID(), startedAt: session.clock.now(), flags: flagsToRepeat(flags), config };
+}
+
+/** Throws {@link InvalidInput} where this is none of the accounts that are meant; null = any. */
+export function checkAccount({ account }: Pick<Caller, "account">, accounts: readonly string[] | null): void {
   if (accounts !== null && !accounts.includes(account))
     throw new InvalidInput(
       `this is account ${account}, and the settings are for ${accounts.join(", ")}`,
       "use the credentials of that account: --profile, or AWS_PROFILE",
     );
-  return { session, run: randomUUID(), startedAt: session.clock.now(), flags: flagsToRepeat(flags), config };
 }
 
 export function headOf({ session, run, startedAt }: Invocation, schema: DocumentHead["schema"]): DocumentHead {
   const { account, arn } = session.caller;
   return { schema, keyturn: version, run, account, caller: arn, startedAt, endedAt: session.clock.now() };
+}
+
+/** What an audit needs of an invocation. */
+export interface Audited {
+  readonly session: Pick<Session, "caller" | "clock" | "fingerprint">;
+  readonly run: string;
+  readonly config: Pick<Config, "audit"> | null;
 }
 
 /** The audit of one invocation, and where it is kept. */
@@ -55,7 +66,7 @@ export interface KeptAudit {
  */
 export function openAudit(
   io: Io,
-  { session, run, config }: Invocation,
+  { session, run, config }: Audited,
   { audit: asked, verbose }: { audit?: string | undefined; verbose?: true | undefined },
 ): KeptAudit {
   const wanted = asked ?? config?.audit ?? undefined;

@@ -103,7 +103,12 @@ async function inPlace<T>({ layers }: Rulebook, text: string, work: () => Promis
   }
 }
 
-async function find<T>(kinds: Readonly<Record<string, () => Promise<T>>>, kind: string, what: string): Promise<T> {
+/** Loads the kind of that name from a table. Throws {@link InvalidInput} where there is none; `what` names the table. */
+export async function find<T>(
+  kinds: Readonly<Record<string, () => Promise<T>>>,
+  kind: string,
+  what: string,
+): Promise<T> {
   const load = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (load === undefined)
     throw new InvalidInput(`there is no ${what} "${kind}"`, `one of: ${Object.keys(kinds).join(", ")}`);

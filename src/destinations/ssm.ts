@@ -1,6 +1,5 @@
 import {
   GetParameterCommand,
-  GetParameterHistoryCommand,
   type Parameter,
   type ParameterHistory,
   type ParameterTier,
@@ -10,6 +9,17 @@ import {
 } from "@aws-sdk/client-ssm";
 import { call, callOrAbsent } from "../aws/call.ts";
 import { regionalConfig } from "../aws/clients.ts";
+import {
+  checkPattern,
+  DEEPEST_PARAMETER,
+  keptLooks,
+  kmsStatements,
+  LONGEST_PARAMETER,
+  PARAMETER_ALPHABET,
+  PARAMETER_VERSIONS,
+  parameterHistory,
+  RESERVED_PARAMETERS,
+} from "../aws/parameters.ts";
 import { type AccessKeyId, isAccessKeyId, type KeyPair, type User } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Served } from "../core/observation.ts";
@@ -21,13 +31,6 @@ import { type Fields, isFieldOption, readFields, secretsOf } from "../documents/
 import { readJson, writeJson } from "../documents/json.ts";
 import { CallError, type Clock, type Destination } from "../ports.ts";
 import type { DestinationKind } from "./kind.ts";
-
-/** @see https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html for names, depth and length */
-const ALPHABET = /[A-Za-z0-9_.-]/;
-const RESERVED = /^\/(aws|ssm)/i;
-const DEEPEST = 15;
-const LONGEST = 900;
-const VERSIONS = 100;
 
 const JSON_FIELDS = { AccessKeyId: "accessKeyId", SecretAccessKey: "secretAccessKey" } as const;
 
@@ -86,7 +89,7 @@ function readSettings(target: Target): Settings {
   );
   if (!name.startsWith("/") || name.endsWith("/"))
     throw new InvalidInput(`${text} names no parameter`, "for example ssm:/keys/{user}");
-  if (RESERVED.test(name)) throw new InvalidInput(`${text}: names that begin with aws or ssm are AWS's own`);
+  if (RESERVED_PARAMETERS.test(name)) throw new InvalidInput(`${text}: names that begin with aws or ssm are AWS's own`);
   if (/[^A-Za-z0-9_.\-/{}]/.test(name) || name.includes("//"))
     throw new InvalidInput(`${text} is not a parameter's name`, "letters, digits and _.-/ only");
   const tier = options.get("tier") ?? null;
@@ -125,14 +128,15 @@ function readSplit({ options, text }: Target): Settings["split"] {
 }
 
 function nameFor({ template, split }: Settings, user: User, account: string): string {
-  const name = expandName(template, user, account, ALPHABET);
+  const name = expandName(template, user, account, PARAMETER_ALPHABET);
   if (name.endsWith("/")) throw new InvalidInput(`ssm:${name} names no parameter`, "end the target in {user}");
-  if (RESERVED.test(name)) throw new InvalidInput(`ssm:${name}: names that begin with aws or ssm are AWS's own`);
+  if (RESERVED_PARAMETERS.test(name))
+    throw new InvalidInput(`ssm:${name}: names that begin with aws or ssm are AWS's own`);
   for (const each of split === null ? [name] : [`${name}/${split.id}`, `${name}/${split.secret}`]) {
     const depth = each.split("/").length - 1;
-    if (depth > DEEPEST)
-      throw new InvalidInput(`ssm:${each} is ${depth} levels deep`, `Parameter Store allows ${DEEPEST}`);
-    if (each.length > LONGEST) throw new InvalidInput(`ssm:${each} is too long a name for a parameter`);
+    if (depth > DEEPEST_PARAMETER)
+      throw new InvalidInput(`ssm:${each} is ${depth} levels deep`, `Parameter Store allows ${DEEPEST_PARAMETER}`);
+    if (each.length > LONGEST_PARAMETER) throw new InvalidInput(`ssm:${each} is too long a name for a parameter`);
   }
   return name;
 }
@@ -143,16 +147,7 @@ function permissions({ template, split, kmsKeyId }: Settings, parameters: string
     actions: ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter"],
     resources: [`${parameters}${wildcard(template)}${split === null ? "" : "/*"}`],
   };
-  return kmsKeyId?.startsWith("arn:") === true
-    ? [
-        statement,
-        {
-          sid: "KmsForParameterStore",
-          actions: ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
-          resources: [kmsKeyId],
-        },
-      ]
-    : [statement];
+  return [statement, ...kmsStatements("KmsForParameterStore", kmsKeyId)];
 }
 
 /** Single parameters, with what must not change when they are overwritten. */
@@ -185,36 +180,14 @@ class ParameterStore {
   }
 
   /** Oldest version first. */
-  async history(name: string, decrypt: boolean): Promise<readonly ParameterHistory[]> {
-    const versions: ParameterHistory[] = [];
-    for (let token: string | undefined; ;) {
-      const page = await callOrAbsent("ssm:GetParameterHistory", name, (options) =>
-        this.#client.send(
-          new GetParameterHistoryCommand({
-            Name: name,
-            WithDecryption: decrypt,
-            MaxResults: 50,
-            NextToken: token,
-          }),
-          options,
-        ),
-      );
-      versions.push(...(page?.Parameters ?? []));
-      token = page?.NextToken;
-      if (token === undefined || token === "") return versions.toSorted((a, b) => (a.Version ?? 0) - (b.Version ?? 0));
-    }
+  history(name: string, decrypt: boolean): Promise<readonly ParameterHistory[]> {
+    return parameterHistory(this.#client, name, decrypt);
   }
 
   /** As {@link ParameterStore.#newest}. Throws {@link InvalidInput} where the parameter would not take such a value. */
   async look(name: string, value: string): Promise<ParameterHistory | null> {
     const newest = await this.#newest(name);
-    const pattern = newest?.AllowedPattern ?? "";
-    if (pattern !== "" && !fits(pattern, value)) {
-      throw new InvalidInput(
-        `ssm:${name} allows only values of the pattern ${pattern}`,
-        "a key does not fit it: remove the pattern",
-      );
-    }
+    checkPattern(name, newest, value, "a key");
     return newest;
   }
 
@@ -227,9 +200,9 @@ class ParameterStore {
     if (before !== undefined) return before;
     const versions = await this.history(name, false);
     const [oldest] = versions;
-    if (versions.length >= VERSIONS && (oldest?.Labels ?? []).length > 0) {
+    if (versions.length >= PARAMETER_VERSIONS && (oldest?.Labels ?? []).length > 0) {
       throw new InvalidInput(
-        `ssm:${name} has ${VERSIONS} versions and the oldest bears a label: it takes no other`,
+        `ssm:${name} has ${PARAMETER_VERSIONS} versions and the oldest bears a label: it takes no other`,
         "move the label to a newer version",
       );
     }
@@ -242,11 +215,7 @@ class ParameterStore {
     const before = await this.look(name, value);
     const type = before?.Type ?? "SecureString";
     const keyId = before?.KeyId ?? this.#settings.kmsKeyId;
-    const tier = before?.Tier ?? this.#settings.tier;
-    const policies = (before?.Policies ?? []).flatMap(({ PolicyText }) =>
-      PolicyText === undefined ? [] : [JSON.parse(PolicyText)],
-    );
-    const words = description ?? before?.Description;
+    const { tier } = this.#settings;
     const input: PutParameterCommandInput = {
       Name: name,
       Value: value,
@@ -254,12 +223,8 @@ class ParameterStore {
       Overwrite: before !== null,
       ...(type === "SecureString" && keyId !== null ? { KeyId: keyId } : {}),
       ...(tier === null ? {} : { Tier: tier }),
-      ...(words === undefined || words === "" ? {} : { Description: words }),
-      ...(policies.length === 0 ? {} : { Policies: JSON.stringify(policies) }),
-      ...(before?.DataType === undefined ? {} : { DataType: before.DataType }),
-      ...(before?.AllowedPattern === undefined || before.AllowedPattern === ""
-        ? {}
-        : { AllowedPattern: before.AllowedPattern }),
+      ...keptLooks(before),
+      ...(description === null ? {} : { Description: description }),
     };
     if (before === null) this.#looks.delete(name);
     try {
@@ -276,15 +241,6 @@ class ParameterStore {
 
   writtenAt(parameter: Parameter | null): Instant | null {
     return parameter === null ? null : instant(parameter.LastModifiedDate?.getTime() ?? this.#clock.now());
-  }
-}
-
-/** A pattern for some other kind of value would refuse ours only after the key was made. */
-function fits(pattern: string, value: string): boolean {
-  try {
-    return new RegExp(pattern).test(value);
-  } catch {
-    return true;
   }
 }
 

@@ -2,7 +2,9 @@ import type { AccessKeyId, Tags } from "../core/access-key.ts";
 import { decide } from "../core/decide.ts";
 import type { Action, UserDecision } from "../core/decision.ts";
 import type { Observation } from "../core/observation.ts";
-import { RECORD_TAG } from "../core/record.ts";
+import { LEASE } from "../core/facts.ts";
+import { isOpen, mentions, parseRecord, RECORD_TAG } from "../core/record.ts";
+import { age, type Instant } from "../core/time.ts";
 import { type Foreknowledge, observe, observeServed } from "./observe.ts";
 import { deactivate, remove } from "./retire.ts";
 import { resume, rotate } from "./rotate.ts";
@@ -26,9 +28,11 @@ export async function takeTurn(
   before: Foreknowledge,
   accept: (decision: UserDecision) => boolean,
 ): Promise<TurnReport> {
-  const turn = new Turn(world, subject, slot);
-  const readAt = world.clock.monotonic();
-  const seen = await observe(world, subject, before);
+  let { turn, readAt, seen } = await look(world, subject, slot, before);
+  if (mayHideAKey(seen, world.clock.now())) {
+    await turn.settle();
+    ({ turn, readAt, seen } = await look(world, subject, slot, before));
+  }
   const decision = decide(seen, subject.terms, world.clock.now());
   const { action } = decision;
   if (action === null || !accept(decision)) return { seen, decision, outcome: null };
@@ -40,6 +44,24 @@ export async function takeTurn(
   } catch (error) {
     return { seen, decision, outcome: asTurnEnd("reading again", error).outcome };
   }
+}
+
+/** A new turn, and what it sees. */
+async function look(world: World, subject: Subject, slot: Slot, before: Foreknowledge) {
+  const turn = new Turn(world, subject, slot);
+  const readAt = world.clock.monotonic();
+  return { turn, readAt, seen: await observe(world, subject, before) };
+}
+
+/**
+ * A runner that died a moment ago may have made a key that IAM does not list yet. Whoever declared an intent of their own now would
+ * overwrite the only thing that explains it. Where nobody can prove the death, the lease is longer than IAM needs.
+ */
+function mayHideAKey({ record, keys, ownerDead }: Observation, now: Instant): boolean {
+  if (!ownerDead || record.kind !== "known" || keys.kind !== "known") return false;
+  const intent = parseRecord(record.value);
+  if (!isOpen(intent) || age(intent.at, now) >= LEASE) return false;
+  return keys.value.every(({ accessKeyId }) => mentions(intent.known, accessKeyId));
 }
 
 /**

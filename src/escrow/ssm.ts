@@ -7,32 +7,21 @@ import {
 } from "@aws-sdk/client-ssm";
 import { call, callOrAbsent } from "../aws/call.ts";
 import { regionalConfig } from "../aws/clients.ts";
+import { kmsStatements, PARAMETER_ALPHABET as ALPHABET, parameterFolder } from "../aws/parameters.ts";
 import { type AccessKeyId, isAccessKeyId } from "../core/access-key.ts";
-import { InvalidInput } from "../core/invalid-input.ts";
 import { Secret } from "../core/secret.ts";
 import { checkOptions, decodeSegment, encodeSegment } from "../core/target.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import type { EscrowKind } from "./kind.ts";
 
-const ALPHABET = /[A-Za-z0-9_.-]/;
 const PREFIX = "/keyturn/escrow";
-/** Parameter Store allows 15 levels, and account, user and key come below. */
-const DEEPEST = 12;
 
 /** SecureStrings below `/keyturn/escrow/ACCOUNT/USER/`, one a key, written once and deleted when delivered. */
 export const ssm: EscrowKind = {
   kind: "ssm",
   parse: (target) => {
     checkOptions(target, ["kmsKeyId", "region"]);
-    const prefix = target.name === "" ? PREFIX : target.name;
-    if (!/^(\/[A-Za-z0-9_.-]+)+$/.test(prefix) || /^\/(aws|ssm)/i.test(prefix)) {
-      throw new InvalidInput(
-        `${target.text}: ${prefix} is not the name of a parameter folder`,
-        `for example ssm:${PREFIX}`,
-      );
-    }
-    if (prefix.split("/").length - 1 > DEEPEST)
-      throw new InvalidInput(`${target.text}: ${prefix} is too deep a folder`, `${DEEPEST} levels at most`);
+    const prefix = parameterFolder(target, PREFIX, 3); // account, user and key come below
     const kmsKeyId = target.options.get("kmsKeyId") ?? null;
     const region = target.options.get("region") ?? null;
     return {
@@ -45,15 +34,7 @@ export const ssm: EscrowKind = {
             resources: [`${folder}/*`],
           },
           { sid: "ListEscrow", actions: ["ssm:GetParametersByPath"], resources: [folder, `${folder}/*`] },
-          ...(kmsKeyId?.startsWith("arn:") === true
-            ? [
-                {
-                  sid: "KmsForEscrow",
-                  actions: ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
-                  resources: [kmsKeyId],
-                },
-              ]
-            : []),
+          ...kmsStatements("KmsForEscrow", kmsKeyId),
         ];
       },
       open: (access, caller) => {

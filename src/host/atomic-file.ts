@@ -57,6 +57,21 @@ export async function replaceFile(
   await removeTemporaries(path, ABANDONED_MS).catch(() => undefined); // the new file is there, tidy or not
 }
 
+/** Writes a file that is not there yet, mode 0600; on disk when it resolves. Rejects with `EEXIST` where there is something. */
+export async function createFile(path: string, text: string): Promise<void> {
+  const file = await createPrivate(path);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  await syncFolder(dirname(path));
+}
+
 /** As much as any result is long. */
 const PROBE_BYTES = 16_384;
 

@@ -89,7 +89,7 @@ describe.skipIf(!has("bash"))(`bash, with the script sourced ${has("bash") ? "" 
 
   it.each<[readonly string[], readonly string[]]>([
     [["ex"], ["explain"]],
-    [["d"], ["doctor", "demo"]],
+    [["d"], ["decrypt", "doctor", "demo"]],
     [["audit", ""], ["verify"]],
     [
       ["completion", ""],

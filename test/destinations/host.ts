@@ -57,6 +57,8 @@ export interface AwsHost {
   readonly ssm: SSMClient;
   readonly secrets: SecretsManagerClient;
   passAMinute(): Promise<void>;
+  /** The store's clock goes on by this much, dates of its answers included. */
+  pass(seconds: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,15 +70,17 @@ export async function startAws(): Promise<AwsHost> {
   const clock = new AwsClock();
   const direct = { endpoint: moto.url, region: REGION, credentials: { accessKeyId: "ASIATEST", secretAccessKey: "x" } };
   let shift = 0;
+  const pass = async (seconds: number) => {
+    shift += seconds;
+    await moto.shift(shift);
+  };
   return {
     host: { access: await openAccess(null, REGION, clock), caller: CALLER, clock, print: async () => undefined },
     proxy,
     ssm: new SSMClient(direct),
     secrets: new SecretsManagerClient(direct),
-    passAMinute: async () => {
-      shift += minutes(1) / 1000;
-      await moto.shift(shift);
-    },
+    passAMinute: () => pass(minutes(1) / 1000),
+    pass,
     stop: async () => {
       await proxy.stop();
       await moto.stop();

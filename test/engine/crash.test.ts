@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { AccessKey } from "../../src/core/access-key.ts";
 import { presetNames, presets } from "../../src/core/policy.ts";
 import { parseRecord } from "../../src/core/record.ts";
 import type { Abilities } from "../../src/simulation/stores.ts";
 import { CallCounter, Crash } from "../support/crash.ts";
-import { minutes, Rig } from "../support/rig.ts";
+import { later, minutes, seconds } from "../../src/core/time.ts";
+import { Rig } from "../support/rig.ts";
 
 const KINDS: Readonly<Record<string, { abilities: Abilities; useEscrow: boolean }>> = {
   "a readable destination": { abilities: {}, useEscrow: false },
@@ -67,6 +69,36 @@ describe.each(Object.entries(KINDS))("a run that dies at any call, with %s,", (_
       await expectHealed(rig, counter, died, old?.accessKeyId ?? "");
     });
   });
+});
+
+it("a key that IAM does not list yet is not lost to whoever starts right after the crash", async () => {
+  const rig = new Rig(presets.safe);
+  rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+  const [old] = rig.account.keys("ci-bot");
+  const counter = new CallCounter(rig);
+  const creates = counter.calls;
+  counter.between = (_call, action) => {
+    if (action === "iam:CreateAccessKey") counter.dieAt = { call: creates.length, when: "after" };
+  };
+  await expect(rig.run()).rejects.toBeInstanceOf(Crash);
+  rig.liveness.kill();
+  counter.between = () => undefined;
+  counter.dieAt = null;
+
+  const listedFrom = later(rig.clock.now(), seconds(14));
+  rig.skip(seconds(12));
+  rig.account.intercept = async (action, resource, effect) => {
+    const answer = await counter.intercept(action, resource, effect);
+    const isStale = action === "iam:ListAccessKeys" && rig.clock.now() < listedFrom;
+    // What is listed are keys, and stays so.
+    return isStale
+      ? ((answer as AccessKey[]).filter((key) => key.accessKeyId === old?.accessKeyId) as typeof answer)
+      : answer;
+  };
+  await rig.run();
+  rig.liveness.kill();
+  await rig.run();
+  await expectHealed(rig, counter, "after CreateAccessKey, listed late", old?.accessKeyId ?? "");
 });
 
 /** One new key, delivered; at most one key more than needed was ever made; nothing is left over; the old key goes its way. */

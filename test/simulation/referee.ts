@@ -1,5 +1,5 @@
 import type { AccessKeyId } from "../../src/core/access-key.ts";
-import { parseRecord } from "../../src/core/record.ts";
+import { mentions, parseRecord } from "../../src/core/record.ts";
 import type { ReasonCode } from "../../src/core/reasons.ts";
 import type { UserReport } from "../../src/core/result.ts";
 import { days, type Instant } from "../../src/core/time.ts";
@@ -59,7 +59,7 @@ const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
     "only-key-inactive",
   ],
   "create-in-console": ["unexplained", "no-free-slot"],
-  "write-back": ["rolled-back", "destination-changed", "unexplained", "no-free-slot"],
+  "write-back": ["rolled-back", "destination-changed", "unexplained", "no-free-slot", "unused-key"],
   retire: [
     "rolled-back",
     "target-serves-unknown-key",
@@ -68,12 +68,14 @@ const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
     "inactive-not-ours",
     "no-free-slot",
     "no-keys",
+    // Consumers who were left without a key for three months no longer use any.
+    "unused-key",
   ],
   // In the midst of an unfinished delivery it may put the old key over the only copy of the new one's secret.
   rollback: ["on-hold", "rolled-back", "destination-changed", "no-free-slot", "maybe-delivered"],
   hold: ["on-hold"],
   rotate: [],
-  strip: ["unexplained", "no-free-slot", "inactive-not-ours"],
+  strip: ["unexplained", "no-free-slot", "inactive-not-ours", "unused-key"],
   policy: [],
   config: ["destination-changed", "no-free-slot"],
   "no-escrow": ["maybe-delivered"],
@@ -183,15 +185,17 @@ export class Referee {
       if (past !== undefined && past.pending !== null) kept.push(past.pending);
     }
     const causes = this.causes.get(userName);
+    const record = parseRecord(this.#stage.record(userName));
     for (const { accessKeyId: id, status } of this.#stage.account.keys(userName)) {
       const isOurs = this.made.some((each) => each.id === id);
       if (!isOurs || status !== "Active" || this.handedOut.has(id) || kept.includes(id)) continue;
+      // An orphan that was the only Active key got a successor, and is on its way out as any other predecessor.
+      if ("old" in record && mentions(record.old, id)) continue;
       // Nothing tells a run whose record was stripped, or that a person holds back, which key is an orphan.
       if (causes !== undefined && causes.size > 0) continue;
       if (standing(this.#stage.player(userName), this.#stage).length > 0) continue;
       this.#break("secret lost", userName, `${id} is Active, and its secret is nowhere`);
     }
-    const record = parseRecord(this.#stage.record(userName));
     if (record.phase === "garbage" || record.phase === "later-version")
       this.#break("record", userName, this.#stage.record(userName) ?? "");
   }
