@@ -1,0 +1,4 @@
+output "rotator" {
+  description = "All that the module tells."
+  value       = module.rotator
+}
