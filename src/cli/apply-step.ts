@@ -1,9 +1,24 @@
 import type { Command } from "commander";
+import type { Given } from "../dropins/apply-step/settings.ts";
 import type { Io } from "./io.ts";
 
 interface Flags {
   readonly quiet?: true;
   readonly beforeDestroy?: true;
+  readonly policy?: true;
+}
+
+async function printPolicy(io: Io, given: Given): Promise<void> {
+  const [{ applyPolicy }, { assemble, checkSettings }, { settingsFrom }] = await Promise.all([
+    import("../dropins/apply-step/policy.ts"),
+    import("../compose.ts"),
+    import("../dropins/apply-step/settings.ts"),
+  ]);
+  const caller =
+    given.account === null
+      ? (await assemble(await checkSettings(settingsFrom(given)), io.print)).caller
+      : { account: given.account, partition: "aws" };
+  io.out(JSON.stringify(await applyPolicy(given, caller), null, 2));
 }
 
 /** `keyturn apply-step`: in place of the script that a Terraform module ran at every apply. */
@@ -12,6 +27,7 @@ export function addApplyStep(program: Command, io: Io, exit: (code: number) => v
     .command("apply-step")
     .option("--quiet", "print no key: it is in the parameters")
     .option("--before-destroy", "fail where the parameters hold the only copy of the secret of an Active key")
+    .option("--policy", "print the least IAM policy for whoever applies; with KEYTURN_ACCOUNT, AWS is not asked")
     .description(
       "Takes the next safe step for one user whose pair is in two SSM parameters, and prints the pair as JSON: takes over what is there, makes a successor where the key is due, makes the old key Inactive once the new one is in use, deletes it later. Reads its settings from the environment, as the script did that it replaces.",
     )
@@ -36,7 +52,7 @@ Parameters:
 Examples:
   keyturn apply-step > pair.json`,
     )
-    .action(async ({ quiet, beforeDestroy }: Flags) => {
+    .action(async ({ quiet, beforeDestroy, policy }: Flags) => {
       const [{ applyStep, beforeDestroy: mayDestroy }, { givenIn }, boto3] = await Promise.all([
         import("../dropins/apply-step/apply-step.ts"),
         import("../dropins/apply-step/settings.ts"),
@@ -48,6 +64,7 @@ Examples:
       // Nothing that this process starts or writes about itself is to hold it.
       delete process.env["secret_key"];
       const out = { write: (text: string) => io.print(text), isDiscarded: false, err: io.err };
-      exit(beforeDestroy === true ? await mayDestroy(given, out) : await applyStep(given, out, quiet === true));
+      if (policy === true) await printPolicy(io, given);
+      else exit(beforeDestroy === true ? await mayDestroy(given, out) : await applyStep(given, out, quiet === true));
     });
 }

@@ -6,6 +6,7 @@ import {
   PutParameterCommand,
   SSMClient,
 } from "@aws-sdk/client-ssm";
+import { DeleteAccessKeyCommand, IAMClient } from "@aws-sdk/client-iam";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { typed } from "../support/in-process.ts";
 import { type Call, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
@@ -32,16 +33,19 @@ describe.skipIf(motoMissing !== null)(`keyturn apply-step against AWS's emulator
   let moto: Moto;
   let proxy: FaultProxy;
   let ssm: SSMClient;
+  let iam: IAMClient;
   beforeAll(async () => {
     moto = await startMoto();
     proxy = await startFaultProxy(moto.url);
     const credentials = { accessKeyId: "ASIATESTRUNNER000000", secretAccessKey: "test" };
     ssm = new SSMClient({ endpoint: moto.url, region: "eu-central-1", credentials });
+    iam = new IAMClient({ endpoint: moto.url, region: "eu-central-1", credentials });
   });
   beforeEach(() => moto.reset());
   afterEach(() => proxy.reset());
   afterAll(async () => {
     ssm.destroy();
+    iam.destroy();
     await proxy.stop();
     await moto.stop();
   });
@@ -113,6 +117,7 @@ describe.skipIf(motoMissing !== null)(`keyturn apply-step against AWS's emulator
     expect(first.out).toBe(`{\n  "iam_key": "${id}",\n  "iam_secret": "${secret}"\n}`);
     expect([await get(ID), await get(SECRET), await get(TIMESTAMP)]).toEqual([id, secret, "-1"]);
     expect(id).not.toBe(old.accessKeyId);
+    expect(first.err).not.toContain(secret);
     expect(await states()).toBe("Active Active");
     expect([...new Set([...((await keyIdsOf(SECRET)) ?? []), ...((await keyIdsOf(ID)) ?? [])])]).toEqual([
       "alias/ssm-ci-bot",
@@ -158,6 +163,15 @@ describe.skipIf(motoMissing !== null)(`keyturn apply-step against AWS's emulator
     expect(proxy.counts()["sts:GetCallerIdentity"]).toBe(1); // a proof that was given once is not asked for again
   });
 
+  it("makes a key where the one that it took over is gone, as Terraform deletes one that leaves its configuration", async () => {
+    const key = only(await seed({ ageDays: 5 }));
+    await handedOver(key);
+    expect((await step()).code).toBe(0);
+    await iam.send(new DeleteAccessKeyCommand({ UserName: "ci-bot", AccessKeyId: key.accessKeyId }));
+    const healed = await step();
+    expect([healed.code, await states(), printed(healed).iam_key === key.accessKeyId]).toEqual([0, "Active", false]);
+  });
+
   it("makes a first key, and names what it cannot do", async () => {
     await seed();
     await handedOver(null);
@@ -184,6 +198,9 @@ describe.skipIf(motoMissing !== null)(`keyturn apply-step against AWS's emulator
       expect([wrong.code, await get(ID)]).toEqual([2, "-1"]);
       expect(wrong.err).toContain("does not sign in as ci-bot");
       proxy.reset();
+      const another = only(await moto.seed([{ name: "cd-bot", keys: [{ ageDays: 5 }] }]));
+      const stray = { access_key_id: another.accessKeyId, secret_key: another.secretAccessKey };
+      expect([(await step(stray)).code, await get(ID)]).toEqual([2, "-1"]);
       expect(printed(await step({ access_key_id, secret_key }))).toEqual({
         iam_key: access_key_id,
         iam_secret: secret_key,

@@ -33,6 +33,8 @@ export interface Moto {
   /** A consumer signs with this key now. False = refused. */
   use(accessKeyId: string, options?: { service?: string; secretAccessKey?: string }): Promise<boolean>;
   setStatus(accessKeyId: string, status: string): Promise<void>;
+  /** From now on the key is that old, by AWS's clock. */
+  setAge(accessKeyId: string, ageDays: number): Promise<void>;
   /** Shifts AWS's clock to this long after the real one. */
   shift(seconds: number): Promise<void>;
   pageSize(size: number): Promise<void>;
@@ -76,6 +78,7 @@ export async function startMoto(): Promise<Moto> {
     keys: async () => (await post<{ keys: SeededKey[] }>("keys")).keys,
     use: async (accessKeyId, options = {}) => (await post<{ ok: boolean }>("use", { accessKeyId, ...options })).ok,
     setStatus: async (accessKeyId, status) => post("key", { accessKeyId, status }),
+    setAge: async (accessKeyId, ageDays) => post("key", { accessKeyId, ageDays }),
     shift: async (offsetSeconds) => post("clock", { offsetSeconds }),
     pageSize: async (size) => post("page-size", { size }),
     reset: async () => post("reset"),

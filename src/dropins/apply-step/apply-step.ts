@@ -40,7 +40,9 @@ export async function applyStep(given: Given, io: DropInIo, quiet: boolean): Pro
   const took = await takeOver(setting, before.keys, given.handedIn);
   if (took !== null) io.err(`${user.userName}: ${plain(took)}`);
   // Since when a key has been served is told by the time of the script's write, not of the one that makes it a pair.
-  if (before.keys.length > 1) await records.conclude(user.userName, before);
+  const proved = took === null ? null : ((await pairIn(setting))?.accessKeyId ?? null);
+  const key = before.keys.find(({ accessKeyId }) => accessKeyId === proved) ?? null;
+  if (key !== null || before.keys.length > 1) await records.conclude(user.userName, before, key);
   return withSignals(io, async (signal, signalled) => {
     const session = new Session(parts);
     const [report] = await session.run([user], rules(signal), tell(io));

@@ -34,11 +34,15 @@ export class ParameterRecords implements RecordStore {
     this.#tags = tags;
   }
 
-  /** Writes down the record that what stands there without one amounts to, from the script before; nothing where it tells nothing. */
-  async conclude(userName: string, found: Found): Promise<void> {
+  /**
+   * Writes down the record that what stands there without one amounts to, from the script before. `proved` = the key whose pair was
+   * proved just now: that it is this user's must be known even when it is gone. Nothing is written where nothing is told.
+   */
+  async conclude(userName: string, found: Found, proved: AccessKey | null): Promise<void> {
     const noted = await this.#parameters.readNoted(this.#name);
-    const record = conclusion(found, parseTimestamp(noted?.value ?? NOBODY));
-    if (record !== null && recordIn(noted?.description) === null) await this.write(userName, record);
+    if (recordIn(noted?.description) !== null) return;
+    const record = conclusion(found, parseTimestamp(noted?.value ?? NOBODY)) ?? ownership(proved);
+    if (record !== null) await this.write(userName, record);
   }
 
   async read(userName: string, tags?: Tags): Promise<string | null> {
@@ -110,6 +114,19 @@ function conclusion({ keys, served, past }: Found, deactivated: Instant | null):
     return printRecord({ phase: "delivered", at: served.writtenAt, ...common });
   return null;
 }
+
+/** A key that replaces none, served for as long as it exists: so that nothing counts as being under way. */
+const ownership = (proved: AccessKey | null): string | null =>
+  proved === null
+    ? null
+    : printRecord({
+        phase: "delivered",
+        at: proved.createDate,
+        nonce: "before",
+        hold: null,
+        new: proved.accessKeyId,
+        old: [],
+      });
 
 /** As Python prints a moment, in UTC: `2026-11-20 15:36:00.000000`. */
 function timestampOf(record: RecordReading): string {
