@@ -18,6 +18,8 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Those have minutes of their own: npm run test:terraform.
+    exclude: ["node_modules/**", "test/terraform/**"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Some tests mostly wait: for settling, for a process that starts.
