@@ -18,6 +18,8 @@ class LongestFirst extends BaseSequencer {
 /** Their tests touch neither the environment nor other modules: they share what a process has loaded once. */
 const PURE = ["config", "core", "documents", "engine", "report"].map((folder) => `test/${folder}/**/*.test.ts`);
 const ALL = ["test/**/*.test.ts"];
+/** Those have minutes of their own: npm run test:terraform. */
+const TERRAFORM = "test/terraform/**";
 
 export default defineConfig({
   test: {
@@ -28,7 +30,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     projects: [
-      { extends: true, test: { name: "whole", include: ALL, exclude: PURE } },
+      { extends: true, test: { name: "whole", include: ALL, exclude: [...PURE, TERRAFORM] } },
       { extends: true, test: { name: "pure", include: PURE, isolate: false } },
     ],
   },

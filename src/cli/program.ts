@@ -98,6 +98,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
       return (program, io) => addCompletion(program, io, () => wholeProgram(io));
     },
   },
+  "apply-step": {
+    summary: "rotate at terraform apply: one user, settings from the environment, the pair in SSM parameters",
+    load: async () => (await import("./apply-step.ts")).addApplyStep,
+  },
   demo: {
     summary: "watch half a year in a simulated account, in seconds: no AWS, no network",
     load: async () => (await import("./demo.ts")).addDemo,

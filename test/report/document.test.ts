@@ -47,14 +47,20 @@ describe("a JSON document", () => {
         startedAt: "2026-06-15T11:00:00Z",
         endedAt: "2026-06-15T12:00:00Z",
       });
-      expect(made.summary).toEqual({ users: 2, outcomes: { due: 1, settled: 1 }, done: {} });
+      expect(made.summary).toEqual({
+        users: 2,
+        readExactly: 2,
+        ruledOut: {},
+        outcomes: { due: 1, settled: 1 },
+        done: {},
+      });
     },
   );
 
   it("of nobody is one", () => {
     expect(parsed(document(head(), {}, []))).toMatchObject({
       users: [],
-      summary: { users: 0, outcomes: {}, done: {} },
+      summary: { users: 0, readExactly: 0, ruledOut: {}, outcomes: {}, done: {} },
     });
   });
 
@@ -76,6 +82,7 @@ describe("a JSON document", () => {
         outcome: "changed",
         code: "due",
         sentence: "it is 120d old",
+        readExactly: true,
         next: { what: "a successor is made", at: "2026-06-18T12:00:00Z" },
         command: "keyturn retire ci-bot AKIA0000000000000OLD",
         keys: [

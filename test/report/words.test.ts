@@ -128,10 +128,12 @@ describe("the counts", () => {
     ];
     expect(summarize(users)).toEqual({
       users: 4,
+      readExactly: 4,
+      ruledOut: {},
       outcomes: { changed: 2, failed: 1, settled: 1 },
       done: { deleted: 1, rotated: 2 },
     });
-    expect(summarize([])).toEqual({ users: 0, outcomes: {}, done: {} });
+    expect(summarize([])).toEqual({ users: 0, readExactly: 0, ruledOut: {}, outcomes: {}, done: {} });
   });
 
   it("are of one thing or of several", () => {

@@ -44,6 +44,8 @@ export interface Moto {
   /** A consumer signs with this key now. False = refused. */
   use(accessKeyId: string, options?: { service?: string; secretAccessKey?: string }): Promise<boolean>;
   setStatus(accessKeyId: string, status: string): Promise<void>;
+  /** From now on the key is that old, by AWS's clock. */
+  setAge(accessKeyId: string, ageDays: number): Promise<void>;
   /** Shifts AWS's clock to this long after the real one. */
   shift(seconds: number): Promise<void>;
   pageSize(size: number): Promise<void>;
@@ -90,6 +92,7 @@ export async function startMoto(): Promise<Moto> {
     mails: async () => (await post<{ mails: SesMail[] }>("mails")).mails,
     use: async (accessKeyId, options = {}) => (await post<{ ok: boolean }>("use", { accessKeyId, ...options })).ok,
     setStatus: async (accessKeyId, status) => post("key", { accessKeyId, status }),
+    setAge: async (accessKeyId, ageDays) => post("key", { accessKeyId, ageDays }),
     shift: async (offsetSeconds) => post("clock", { offsetSeconds }),
     pageSize: async (size) => post("page-size", { size }),
     bridge: async (address, tries) => post("bridge", { url: address, tries }),

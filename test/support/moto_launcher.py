@@ -8,7 +8,7 @@ cannot sign in, and the clock can be shifted (IAM's dates and the Date header wi
   POST /__test/reset                                       everything back to the start
   POST /__test/seed   {"users": [{"name", "path", "tags", "password", "keys": [{"ageDays", "status", "usedDaysAgo", "service"}]}]}
   POST /__test/use    {"accessKeyId", "service"}           a consumer signs now; answers {"ok": whether it was let in}
-  POST /__test/key    {"accessKeyId", "status"}            what a person does in the console
+  POST /__test/key    {"accessKeyId", "status", "ageDays"} what a person does in the console; and a key is that old
   POST /__test/clock  {"offsetSeconds"}
   POST /__test/mails                                       the mails that SES took
   POST /__test/keys                                        all keys of all accounts
@@ -262,7 +262,11 @@ def use(body):
 
 
 def change_key(body):
-    find_key(body["accessKeyId"]).status = body["status"]
+    key = find_key(body["accessKeyId"])
+    if "status" in body:
+        key.status = body["status"]
+    if "ageDays" in body:
+        key.create_date = shifted_utcnow() - dt.timedelta(days=body["ageDays"])
     return {}
 
 
