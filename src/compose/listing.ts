@@ -36,7 +36,6 @@ async function listUsers(index: AccountIndex, pathPrefix: string): Promise<reado
 }
 
 async function readReport(index: AccountIndex, clock: Clock): Promise<Pick<Listing, "reported" | "source">> {
-  const without = (why: string) => ({ reported: null, source: `no credential report (${why})` });
   let report: { readonly generatedAt: Instant; readonly text: string };
   try {
     report = await index.credentialReport();
@@ -51,3 +50,5 @@ async function readReport(index: AccountIndex, clock: Clock): Promise<Pick<Listi
     ? without("it could not be read")
     : { reported, source: `the credential report of ${written}` };
 }
+
+const without = (why: string) => ({ reported: null, source: `no credential report (${why})` });
