@@ -95,7 +95,7 @@ destinationContract("email", traits, () => ({
 describe("email", () => {
   it("cannot be read back, staged or asked for a secret, and is no stream: so it needs an escrow", () => {
     const destination = open(CI_BOT, memory().mailer);
-    expect(Object.keys(destination).toSorted()).toEqual(["check", "deliver", "label"]);
+    expect(Object.keys(destination).toSorted()).toEqual(["check", "deliver", "label", "tellsOwner"]);
     expect([email.readable, email.isStream, email.needsMail]).toEqual([false, false, true]);
   });
 

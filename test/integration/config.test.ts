@@ -234,7 +234,7 @@ exempt: [{ tag: { keep: "*" }, reason: x }]
     const file = write(`
 defaults: { policy: expiring, deliver: "file:HOME/keys/{user}.json" }
 owners: { only: true, ledger: ssm, rotateAfter: { atMost: 300d } }
-mail: { allowedDomains: example.com, addressChangeDelay: 2h }
+mail: { from: keys@example.com, allowedDomains: example.com, addressChangeDelay: 2h }
 `);
     const { code, out } = await run(file, "--all-users");
     expect([code, outcomes(out)]).toEqual([

@@ -174,6 +174,66 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
     expect(target === "stdout" ? tells(`${ran.stdout}${rotated.stdout}`) : isDelivered()).toBe(true);
   });
 
+  it("through the commands for owners, for secrets that are rotated elsewhere, and for Terraform", async () => {
+    await moto.seed([old("ci-bot"), old("applied")]);
+    const go = async (args: readonly string[], env: Readonly<Record<string, string>> = {}, isAskedFor = false) => {
+      typedVerbs.add(args[0] ?? "");
+      const { stdout, stderr, code } = await keyturnHere(args, {
+        endpoint: proxy.url,
+        cwd: home,
+        env: { ...CALLER, ...env },
+      });
+      note(args.join(" "), isAskedFor ? "" : stdout, stderr);
+      return { code, stdout };
+    };
+    const place = {
+      endpoint: proxy.url,
+      region: "eu-west-1",
+      credentials: { accessKeyId: "ASIATEST", secretAccessKey: "x" },
+    };
+    const [{ accessKeyId: first = "" } = {}] = (await moto.keys()).filter(({ userName }) => userName === "ci-bot");
+    await new SecretsManagerClient(place).send(
+      new CreateSecretCommand({
+        Name: "rotated",
+        SecretString: JSON.stringify({ UserName: "ci-bot", Key: first, Secret: canary(70_001), Other: canary(70_002) }),
+      }),
+    );
+    for (const verb of ["versions", "rotate", "delete-keys", "reset"])
+      await go([
+        "secret",
+        verb,
+        "rotated",
+        "--verbose",
+        ...(verb === "versions" || verb === "rotate" ? [] : ["--yes"]),
+      ]);
+
+    writeFileSync(join(home, "tags.json"), JSON.stringify({ "ci-bot": { "IKR:EMAIL": "ci@example.com" } }));
+    expect((await go(["tag", "tags.json", "--yes", "--verbose"])).code).toBe(0);
+
+    // Neither what is sealed nor what opens it is quoted, where it is not what it should be.
+    mkdirSync(join(home, "keys", "mail"));
+    for (const [name, text] of [
+      ["key", canary(70_003)],
+      ["text", canary(70_004)],
+    ] as const)
+      writeFileSync(join(home, "keys", "mail", name), text);
+    expect((await go(["decrypt", "--key-file", "keys/mail/key", "--in", "keys/mail/text"])).code).toBe(2);
+    expect((await go(["decrypt", "--identity", "keys/mail/key", "--in", "keys/mail/text"])).code).toBe(2);
+
+    const [{ accessKeyId: handed = "" } = {}] = (await moto.keys()).filter(({ userName }) => userName === "applied");
+    const applied = {
+      iam_user: "applied",
+      access_key_id: handed,
+      secret_key: canary(70_005),
+      region: "eu-west-1",
+      KEYTURN_SETTLE: "0s",
+    };
+    await go(["apply-step"], applied, true);
+    await go(["apply-step", "--quiet"], applied);
+    await go(["apply-step", "--before-destroy"], applied);
+    expect(leaks()).toEqual([]);
+  });
+
   const io = {
     out: () => undefined,
     err: (text: string) => note("an error", text),
