@@ -366,13 +366,11 @@ describe.skipIf(motoMissing !== null)(`rotate-iam-keys against AWS's emulator ${
       expect(await statusOf("john.doe")).toBe("Active Active");
       proxy.reset();
       // The old key looks like one that a person brought back: IAM gets its time to show who uses it.
-      await moto.shift(300);
-      expect((await run(JSON_RUN)).document().rotated_keys).toMatchObject([
-        { error: expect.stringContaining("must stay quiet for a while first") },
-      ]);
-      await moto.shift(5 * 3600);
-      const again = await run(JSON_RUN);
-      expect([again.code, again.document().rotated_keys]).toEqual([0, []]);
+      for (const later of [300, 5 * 3600]) {
+        await moto.shift(later);
+        const again = await run(JSON_RUN);
+        expect([again.code, again.document().rotated_keys]).toEqual([0, []]);
+      }
       expect(await statusOf("john.doe")).toBe("Inactive Active");
     });
 
