@@ -2,10 +2,19 @@ import type { AccessKeyId } from "./access-key.ts";
 import type { ReasonCode } from "./reasons.ts";
 import type { Instant } from "./time.ts";
 
+/** What stands beside a key that is about to be made. */
+export interface Beginning {
+  readonly known: readonly AccessKeyId[];
+  readonly orphan?: AccessKeyId;
+}
+
 /** One step that changes something, with the ids of the keys that it concerns. */
 export type Action =
-  /** Make a successor. `known` = every key that stands beside it, and served keys that are gone. */
-  | { readonly kind: "rotate"; readonly known: readonly AccessKeyId[] }
+  /**
+   * Make a successor. `known` = every key that stands beside it, and served keys that are gone. `orphan` = the one among them whose
+   * secret an earlier run lost, though it is the only Active key.
+   */
+  | ({ readonly kind: "rotate" } & Beginning)
   /** Finish the delivery of a key whose secret is safe. */
   | { readonly kind: "resume"; readonly key: AccessKeyId; readonly known: readonly AccessKeyId[] }
   | { readonly kind: "remove-orphan"; readonly key: AccessKeyId }

@@ -22,10 +22,14 @@ interface Common {
   readonly hold: Instant | "open" | null;
 }
 
-/** Before `CreateAccessKey`. `known` = every key that the user had then. */
+/**
+ * Before `CreateAccessKey`. `known` = every key that the user had then. `orphan` = the one of them whose secret is lost: without it a
+ * second run that dies would leave a key that looks like any other, and that nobody can use.
+ */
 export interface Creating extends Common {
   readonly phase: "creating";
   readonly known: readonly KeyRef[];
+  readonly orphan?: KeyRef;
 }
 
 /** Before the first put to a destination that cannot be read back, and by each resume. */
@@ -67,7 +71,7 @@ export type RecordReading =
   | { readonly phase: "garbage" | "later-version" };
 
 const FIELDS = {
-  creating: ["at", "n", "known", "hold"],
+  creating: ["at", "n", "known", "orphan", "hold"],
   delivering: ["at", "n", "new", "known", "hold"],
   delivered: ["at", "n", "new", "old", "hold"],
   retiring: ["at", "n", "new", "old", "hold"],
@@ -92,6 +96,7 @@ function printWith(record: RotationRecord, print: (ref: KeyRef) => string): stri
     n: record.nonce,
     new: "new" in record && record.new !== null ? print(record.new) : undefined,
     known: "known" in record ? record.known.map(print).join("+") : undefined,
+    orphan: "orphan" in record && record.orphan !== undefined ? print(record.orphan) : undefined,
     old: "old" in record ? record.old.map(print).join("+") : undefined,
     hold: record.hold === null ? undefined : record.hold === "open" ? "open" : formatInstant(record.hold),
   };
@@ -150,14 +155,16 @@ function recordOf(phase: keyof typeof FIELDS, fields: ReadonlyMap<string, string
   const nonce = fields.get("n") ?? "";
   const hold = holdOf(fields.get("hold"));
   const successor = fields.get("new");
+  const orphan = fields.get("orphan");
   const known = refsOf(fields.get("known"));
   const old = refsOf(fields.get("old"));
   if (at === null || !/^\w{1,40}$/.test(nonce) || hold === undefined) return null;
   if (successor !== undefined && !isKeyRef(successor)) return null;
+  if (orphan !== undefined && !isKeyRef(orphan)) return null;
   const common = { at, nonce, hold };
   switch (phase) {
     case "creating":
-      return known === null ? null : { phase, ...common, known };
+      return known === null ? null : { phase, ...common, known, ...(orphan === undefined ? {} : { orphan }) };
     case "delivering":
       return known === null || successor === undefined ? null : { phase, ...common, new: successor, known };
     case "delivered":

@@ -30,9 +30,19 @@ export function afterCreating(facts: Facts, record: Creating): Verdict | null {
   const safe = candidates.findLast((key) => key.status === "Active" && facts.holdsSecret(key.accessKeyId));
   if (safe !== undefined) return resume(facts, safe, named(record.known, facts.keys));
   const [only] = candidates;
-  if (only === undefined || candidates.length > 1 || only.status !== "Active") return null;
+  if (only === undefined) return stillOrphan(facts, record);
+  if (candidates.length > 1 || only.status !== "Active") return null;
   if (!facts.createdWithin(only, record.at) || facts.usedByOthers(only) !== null) return null;
   return facts.inHistory(only.accessKeyId) ? rolledBack(facts, only) : orphan(facts, only);
+}
+
+/** The successor of an orphan was to be made, and was not. What the record says is believed only of a key that nobody uses or serves. */
+function stillOrphan(facts: Facts, { orphan: ref }: Creating): Verdict | null {
+  const [key] = ref === undefined ? [] : named([ref], facts.active);
+  if (key === undefined || facts.active.length > 1 || facts.usedByOthers(key) !== null) return null;
+  if (facts.serves(key.accessKeyId) || facts.holdsSecret(key.accessKeyId) || facts.inHistory(key.accessKeyId))
+    return null;
+  return orphan(facts, key);
 }
 
 function orphan(facts: Facts, key: AccessKey): Verdict {
@@ -45,7 +55,12 @@ function orphan(facts: Facts, key: AccessKey): Verdict {
       { what: "its slot is free for the next try", at: null },
     );
   }
-  return rotate(facts, "orphan-alone", `${key.accessKeyId} is an orphan and the only Active key of ${facts.userName}`);
+  return rotate(
+    facts,
+    "orphan-alone",
+    `${key.accessKeyId} is an orphan and the only Active key of ${facts.userName}`,
+    key,
+  );
 }
 
 /** A delivery to a destination that cannot be read back was under way. */

@@ -69,12 +69,12 @@ export function anothersTarget(facts: Facts): Verdict | null {
 }
 
 /** A successor is made, where there is room for it: IAM would refuse a third key, Inactive ones counted. */
-export function rotate(facts: Facts, code: ReasonCode, sentence: string): Verdict {
+export function rotate(facts: Facts, code: ReasonCode, sentence: string, orphan: AccessKey | null = null): Verdict {
   const there = facts.keys.map((key) => key.accessKeyId);
   if (there.length >= KEYS_PER_USER) return noFreeSlot(facts, sentence);
-  return (
-    anothersTarget(facts) ?? act(code, sentence, { kind: "rotate", known: [...there, ...facts.strangers()] }, null)
-  );
+  const known = [...there, ...facts.strangers()];
+  const lost = orphan === null ? {} : { orphan: orphan.accessKeyId };
+  return anothersTarget(facts) ?? act(code, sentence, { kind: "rotate", known, ...lost }, null);
 }
 
 function noFreeSlot(facts: Facts, sentence: string): Verdict {

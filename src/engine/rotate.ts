@@ -1,4 +1,5 @@
 import type { AccessKeyId, KeyPair } from "../core/access-key.ts";
+import type { Beginning } from "../core/decision.ts";
 import { CREATE_WINDOW } from "../core/facts.ts";
 import { mentions, parseRecord } from "../core/record.ts";
 import type { Secret } from "../core/secret.ts";
@@ -13,18 +14,19 @@ const PROPAGATION = minutes(2);
  * Makes a successor and hands it out. The numbers are those of the protocol. A turn that ends on the way leaves both keys
  * Active and the record unfinished: the next run resumes from where the secret is safe, or removes the orphan.
  */
-export async function rotate(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<AccessKeyId> {
-  const pair = await createAndKeep(turn, known, readAt); //          1 to 7
+export async function rotate(turn: Turn, before: Beginning, readAt: number): Promise<AccessKeyId> {
+  const pair = await createAndKeep(turn, before, readAt); //         1 to 7
   await verify(turn, pair); //                                            8
   await retreatUnlessMine(turn, pair.accessKeyId); //                     9
-  await handOut(turn, pair, known); //                              10 to 14
+  await handOut(turn, pair, before.known); //                       10 to 14
   return pair.accessKeyId;
 }
 
 /** The first part of a rotation: a new key whose secret lies where no consumer reads it yet. */
-async function createAndKeep(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<KeyPair> {
+async function createAndKeep(turn: Turn, { known, orphan }: Beginning, readAt: number): Promise<KeyPair> {
   await checkDestinations(turn); //                                       1, 2
-  const intended = await declare(turn, { phase: "creating", known }, readAt); // 3
+  const lost = orphan === undefined ? {} : { orphan };
+  const intended = await declare(turn, { phase: "creating", known, ...lost }, readAt); // 3
   await turn.settle(); //                                                 4
   await mustBeMine(turn, known); //                                       5
   const pair = await create(turn, intended); //                           6
@@ -36,8 +38,8 @@ async function createAndKeep(turn: Turn, known: readonly AccessKeyId[], readAt: 
  * As {@link rotate}, up to where the secret lies in a pending version: for a store that calls for the rest itself. What
  * {@link finish} or {@link resume} does later begins with the same look at the record.
  */
-export async function begin(turn: Turn, known: readonly AccessKeyId[], readAt: number): Promise<AccessKeyId> {
-  const { accessKeyId } = await createAndKeep(turn, known, readAt);
+export async function begin(turn: Turn, before: Beginning, readAt: number): Promise<AccessKeyId> {
+  const { accessKeyId } = await createAndKeep(turn, before, readAt);
   await retreatUnlessMine(turn, accessKeyId);
   return accessKeyId;
 }

@@ -1,6 +1,6 @@
 import type { AccessKeyId, Tags } from "../core/access-key.ts";
 import { decide } from "../core/decide.ts";
-import type { Action, UserDecision } from "../core/decision.ts";
+import type { Action, Beginning, UserDecision } from "../core/decision.ts";
 import type { Observation } from "../core/observation.ts";
 import { LEASE } from "../core/facts.ts";
 import { isOpen, mentions, parseRecord, RECORD_TAG } from "../core/record.ts";
@@ -23,15 +23,15 @@ export interface TurnReport {
 /** How a turn rotates, and how it finishes a rotation: the whole of it, or the part that somebody else calls for. */
 export interface RotationParts {
   /** Answers with the id of the key that it made. `readAt` = when the reading began that the decision rests on, monotonic. */
-  readonly rotate: (turn: Turn, known: readonly AccessKeyId[], readAt: number) => Promise<AccessKeyId>;
+  readonly rotate: (turn: Turn, before: Beginning, readAt: number) => Promise<AccessKeyId>;
   readonly resume: (turn: Turn, key: AccessKeyId, known: readonly AccessKeyId[], readAt: number) => Promise<void>;
 }
 
 /** A rotation from end to end. */
 const wholeRotation: RotationParts = {
-  rotate: async (turn, known, readAt) => {
-    const created = await rotate(turn, known, readAt);
-    await deactivateAtOnce(turn, created, known);
+  rotate: async (turn, before, readAt) => {
+    const created = await rotate(turn, before, readAt);
+    await deactivateAtOnce(turn, created, before.known);
     return created;
   },
   resume: async (turn, key, known, readAt) => {
@@ -109,7 +109,7 @@ async function perform(
 ): Promise<AccessKeyId | null> {
   switch (action.kind) {
     case "rotate":
-      return parts.rotate(turn, action.known, readAt);
+      return parts.rotate(turn, action, readAt);
     case "resume":
       await parts.resume(turn, action.key, action.known, readAt);
       return null;

@@ -11,7 +11,7 @@ import {
   unread,
 } from "../../src/core/observation.ts";
 import { type Policy, presets } from "../../src/core/policy.ts";
-import { printRecord, type RotationRecord } from "../../src/core/record.ts";
+import { type Creating, printRecord, type RotationRecord } from "../../src/core/record.ts";
 import { type Duration, type Instant, instant, minutes, seconds } from "../../src/core/time.ts";
 
 /*
@@ -153,7 +153,7 @@ interface Dated {
 
 const common = ({ at = daysAgo(1), hold = null }: Dated) => ({ at, nonce: "r1_1", hold });
 
-export const creating = (names: readonly string[], dated: Dated = {}): RotationRecord => ({
+export const creating = (names: readonly string[], dated: Dated = {}): Creating => ({
   phase: "creating",
   ...common(dated),
   known: names.map(id),

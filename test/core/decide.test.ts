@@ -64,6 +64,8 @@ const waits = (code: ReasonCode, at?: Instant | null): Expected => ({
 });
 const rotates = (code: ReasonCode, ...beside: readonly string[]): Expected =>
   act(code, { kind: "rotate", known: beside.map(id) });
+const replacesOrphan = (name: string): Expected =>
+  act("orphan-alone", { kind: "rotate", known: [id(name)], orphan: id(name) });
 const resumes = (name: string, ...beside: readonly string[]): Expected =>
   act("unfinished", { kind: "resume", key: id(name), known: beside.map(id) });
 const marks = (code: ReasonCode, name: string, ...before: readonly string[]): Expected =>
@@ -229,7 +231,33 @@ const rows: readonly Row[] = [
     row: "5",
     says: "rotates where the orphan is the only key at all",
     user: { keys: [orphan()], record: creating([]), destinations: [serves(null)] },
-    expected: rotates("orphan-alone", "NEW"),
+    expected: replacesOrphan("NEW"),
+  },
+  {
+    row: "5",
+    says: "goes on where the run that was to replace such an orphan died before it made a key",
+    user: { keys: [orphan()], record: { ...creating(["NEW"]), orphan: id("NEW") }, destinations: [serves(null)] },
+    expected: replacesOrphan("NEW"),
+  },
+  {
+    row: "5",
+    says: "believes nobody who calls a key an orphan that is served",
+    user: {
+      keys: [old({ ageDays: 10 })],
+      record: { ...creating(["OLD"]), orphan: id("OLD") },
+      destinations: [serves("OLD")],
+    },
+    expected: settled("young"),
+  },
+  {
+    row: "5",
+    says: "believes nobody who calls a key an orphan that is in use",
+    user: {
+      keys: [old({ ageDays: 10, usedDaysAgo: 0.5 })],
+      record: { ...creating(["OLD"]), orphan: id("OLD") },
+      destinations: [serves(null)],
+    },
+    expected: settled("young"),
   },
   {
     row: "5",
@@ -333,7 +361,7 @@ const rows: readonly Row[] = [
     row: "11",
     says: "rotates where such a key is the only one",
     user: { keys: [orphan()], record: delivering("NEW", []), destinations: [serves(null)] },
-    expected: rotates("orphan-alone", "NEW"),
+    expected: replacesOrphan("NEW"),
   },
   {
     row: "11",

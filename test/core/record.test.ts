@@ -30,7 +30,10 @@ const hold = fc.oneof(fc.constant(null), fc.constant("open" as const), moment);
 const common = { at: moment, nonce, hold };
 
 const phases = {
-  creating: fc.record({ phase: fc.constant("creating" as const), ...common, known: someKeyIds(0) }),
+  creating: fc.oneof(
+    fc.record({ phase: fc.constant("creating" as const), ...common, known: someKeyIds(0) }),
+    fc.record({ phase: fc.constant("creating" as const), ...common, known: someKeyIds(1), orphan: anyKeyId }),
+  ),
   delivering: fc.record({ phase: fc.constant("delivering" as const), ...common, new: anyKeyId, known: someKeyIds(0) }),
   delivered: fc.record({ phase: fc.constant("delivered" as const), ...common, new: anyKeyId, old: someKeyIds(0) }),
   retiring: fc.record({

@@ -101,6 +101,41 @@ it("a key that IAM does not list yet is not lost to whoever starts right after t
   await expectHealed(rig, counter, "after CreateAccessKey, listed late", old?.accessKeyId ?? "");
 });
 
+it.each(["before", "after"] as const)(
+  "an orphan that is the only key is replaced, also where the run that does so dies %s any call",
+  async (when) => {
+    for (let call = 1, died = true; died; call += 1) {
+      const rig = new Rig(presets.superseded);
+      rig.user("ci-bot", []);
+      const counter = new CallCounter(rig);
+      counter.between = (_call, action) => {
+        if (action === "iam:CreateAccessKey") counter.dieAt = { call: counter.calls.length, when: "after" };
+      };
+      await expect(rig.run()).rejects.toBeInstanceOf(Crash);
+      const [orphan] = rig.account.keys("ci-bot");
+      counter.between = () => undefined;
+      counter.dieAt = { call: counter.calls.length + call, when };
+      rig.skip(minutes(5));
+      died = await rig.run().then(
+        () => false,
+        () => true,
+      );
+      counter.dieAt = null;
+      for (let run = 0; run < 3; run += 1) {
+        rig.skip(minutes(5));
+        await rig.run();
+      }
+      const [destination] = rig.destinations.get("ci-bot") ?? [];
+      const served = destination !== undefined && "current" in destination ? destination.current : null;
+      const fresh = rig.account.keys("ci-bot").find(({ accessKeyId }) => accessKeyId !== orphan?.accessKeyId);
+      expect(served, `call ${call}`).toMatchObject({
+        accessKeyId: fresh?.accessKeyId,
+        secretAccessKey: expect.anything(),
+      });
+    }
+  },
+);
+
 /** One new key, delivered; at most one key more than needed was ever made; nothing is left over; the old key goes its way. */
 async function expectHealed(rig: Rig, counter: CallCounter, died: string, old: string): Promise<void> {
   const keys = rig.account.keys("ci-bot");

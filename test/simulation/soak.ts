@@ -9,6 +9,9 @@ import { type Fault, FAULTS, type StoryChoice } from "./story.ts";
  * options (--users, --days, --without) are those that a failure prints: they tell a smaller story again.
  */
 
+// The engine throws in order to ask for facts, a million times here: where it did so is of no use.
+Error.stackTraceLimit = 0;
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function wholeNumber(name: string, text: string, least: number): number {
@@ -57,6 +60,7 @@ async function soak({ first, count, until, choose }: Order): Promise<boolean> {
   const totals: Record<string, number> = {};
   let told = 0;
   for (; told < count && performance.now() < until; told += 1) {
+    if (told > 0 && told % 1000 === 0) process.stderr.write(`${told} stories\n`);
     const choice = choose(first + told);
     const ending = await play(choice);
     if (ending.violation !== null) {
