@@ -4,6 +4,9 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** Parts of names, the longest first; the last one is part of every name. */
 const LONG = ["crash.test", "whole-account", "never-switches", "/integration/", "/dropins/", "/model/", ""];
 
+/** Whole lives, told over many runs of the built command. */
+const LONG_LIVES = ["test/integration/whole-account.test.ts", "test/integration/never-switches.test.ts"];
+
 /** What takes long comes first, so that no core idles at the end. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -18,8 +21,8 @@ class LongestFirst extends BaseSequencer {
 /** Their tests touch neither the environment nor other modules: they share what a process has loaded once. */
 const PURE = ["config", "core", "documents", "engine", "report"].map((folder) => `test/${folder}/**/*.test.ts`);
 const ALL = ["test/**/*.test.ts"];
-/** Those have minutes of their own: npm run test:terraform. */
-const TERRAFORM = "test/terraform/**";
+/** Those have minutes of their own: `npm run test:terraform`, and `npm run proof`, which is part of CI, too. */
+const ELSEWHERE = ["test/terraform/**", ...(process.env["KEYTURN_PROOF"] === undefined ? LONG_LIVES : [])];
 
 export default defineConfig({
   test: {
@@ -30,7 +33,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     projects: [
-      { extends: true, test: { name: "whole", include: ALL, exclude: [...PURE, TERRAFORM] } },
+      { extends: true, test: { name: "whole", include: ALL, exclude: [...PURE, ...ELSEWHERE] } },
       { extends: true, test: { name: "pure", include: PURE, isolate: false } },
     ],
   },

@@ -1,10 +1,11 @@
 // The searches, beyond what the tests have time for: `npm run proof`, or `npm run proof -- --quick`, which is part of CI.
 import { spawnSync } from "node:child_process";
 
-/** The crash rig, every story of the model, months in a simulated account, and a month of hourly runs. */
+/** The crash rig, every story of the model, months in a simulated account, a month of hourly runs, a neglected account put in order. */
 const SEARCHES = [
   "test/integration/crash.test.ts",
   "test/integration/never-switches.test.ts",
+  "test/integration/whole-account.test.ts",
   "test/model",
   "test/simulation",
 ];
