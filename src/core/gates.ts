@@ -72,7 +72,7 @@ export function retirementGate(facts: Facts, handover: Handover): Gate {
     }
     case "idle": {
       const remind = later(since, rule.remindAfter);
-      const lastDate = rule.atLatest === "never" ? null : later(since, rule.atLatest);
+      const lastDate = rule.atLatest === "never" ? null : later(deliveredSince(facts, handover), rule.atLatest);
       if (rule.atLatest !== "never" && lastDate !== null && facts.now >= lastDate) {
         return opened(
           "at-latest",
@@ -104,7 +104,7 @@ export function stopsAt(facts: Facts, handover: Handover): Instant | null {
     case "after":
       return later(deliveredSince(facts, handover), deactivate.after);
     case "idle":
-      return deactivate.atLatest === "never" ? null : later(handover.since, deactivate.atLatest);
+      return deactivate.atLatest === "never" ? null : later(deliveredSince(facts, handover), deactivate.atLatest);
     case "superseded":
     case "delivered":
       return null;

@@ -1163,6 +1163,18 @@ const gates: readonly Gated[] = [
     expected: deactivates("at-latest", "OLD", "NEW"),
   },
   {
+    says: "idle: counts the latest date anew where somebody served the old key again for a while",
+    user: {
+      ...handover(60, { old: { usedDaysAgo: 0.1 } }),
+      destinations: [{ serves: "NEW", writtenDaysAgo: 1, history: ["OLD"] }],
+      policy: { deactivate: { ...idle, atLatest: days(60) } },
+    },
+    expected: {
+      ...blocked("predecessor-in-use", "retire ci-bot OLD"),
+      at: later(later(daysAgo(0.1), days(7)), hours(4)),
+    },
+  },
+  {
     says: "idle: never deactivates a served key, not even at the latest date",
     user: { ...handover(60), destinations: [serves("OLD")], policy: { deactivate: { ...idle, atLatest: days(60) } } },
     expected: blocked("rolled-back"),
