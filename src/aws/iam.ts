@@ -24,8 +24,16 @@ import { type AwsAccess, globalConfig } from "./clients.ts";
  */
 export function openIam(access: AwsAccess): Iam {
   const client = new IAMClient(globalConfig(access));
-  // By default the SDK sends a request again when its answer is lost; a second CreateAccessKey would leave the first key's secret with nobody.
-  const once = new IAMClient(globalConfig(access, { attempts: 1 }));
+  /**
+   * By default the SDK sends a request again when its answer is lost; a second CreateAccessKey would leave the first key's secret with
+   * nobody. So this client repeats nothing, not even where this machine's clock is wrong: it is told what others have heard by then.
+   */
+  let once: IAMClient | null = null;
+  const onlyOnce = () =>
+    (once ??= new IAMClient({
+      ...globalConfig(access, { attempts: 1 }),
+      systemClockOffset: access.clock.offset,
+    }));
   return {
     listUsers: async (pathPrefix) => {
       const users = await allPages("iam:ListUsers", `user${pathPrefix}`, async (Marker, options) => {
@@ -83,7 +91,7 @@ export function openIam(access: AwsAccess): Iam {
 
     createAccessKey: async (userName) => {
       const { AccessKey: key } = await call("iam:CreateAccessKey", `user/${userName}`, (options) =>
-        once.send(new CreateAccessKeyCommand({ UserName: userName }), options),
+        onlyOnce().send(new CreateAccessKeyCommand({ UserName: userName }), options),
       );
       const { AccessKeyId: id, SecretAccessKey: secret, CreateDate: date } = key ?? {};
       if (
