@@ -192,10 +192,16 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
     scene.proxy.before = () => PASS;
     scene.proxy.after = () => undefined;
     for (let run = 0; run < 2; run += 1) expect(await scene.heal(), when).toBe(0);
-    await expectHealed(scene, when, oldKey);
-    await scene.proxy.stop();
-    return scene.created();
+    const old = (await scene.keys()).find(({ accessKeyId }) => accessKeyId === scene.old.accessKeyId);
+    // A run that died before it switched the old key off leaves what looks like a key that a person brought back: that has hours.
+    const needsHours = oldKey === "Inactive" && old?.status === "Active";
+    await expectHealed(scene, when, needsHours ? "Active" : oldKey);
+    if (!needsHours) await scene.proxy.stop();
+    return { created: scene.created(), later: needsHours ? { scene, when } : null };
   }
+
+  /** AWS's clock, in seconds after the real one. */
+  let ahead = 0;
 
   const table: string[] = [];
   afterAll(() => {
@@ -214,10 +220,19 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
       expect(calls).toBeGreaterThan(10);
       const oldKey = (await undisturbed.keys()).find(({ accessKeyId }) => accessKeyId === undisturbed.old.accessKeyId);
       await undisturbed.proxy.stop();
-      const extra: number[] = [];
+      const played: Awaited<ReturnType<typeof play>>[] = [];
       await abreast(calls, async (index) => {
-        extra.push((await play(each, name, index + 1, oldKey?.status ?? "gone")) - 1);
+        played.push(await play(each, name, index + 1, oldKey?.status ?? "gone"));
       });
+      const unfinished = played.flatMap(({ later }) => later ?? []);
+      expect(unfinished.length).toBeLessThan(calls / 4);
+      if (unfinished.length > 0) await moto.shift((ahead += 5 * 3600));
+      for (const { scene, when } of unfinished) {
+        expect(await scene.heal(), when).toBe(0);
+        await expectHealed(scene, `${when}, five hours later`, "Inactive");
+        await scene.proxy.stop();
+      }
+      const extra = played.map(({ created }) => created - 1);
       const most = Math.max(...extra);
       table.push(
         `${kind.padEnd(15)} ${preset.padEnd(16)} ${disturbance.padEnd(36)} ${calls} calls, all healed; extra keys made: ${most} at the most`,
@@ -244,6 +259,8 @@ describe.skipIf(motoMissing !== null)(`the built command line against AWS's emul
       const other = await (second[0] ?? scene.runHere());
       const when = `second run at call ${index + 1}`;
       expect([first.code, other.code], when).toEqual([0, 0]);
+      // On a very busy one both stop.
+      if ((await scene.served()).AccessKeyId === undefined) expect(await scene.heal(), when).toBe(0);
       await expectHealed(scene, when, "Active");
       await scene.proxy.stop();
     });
