@@ -62,6 +62,7 @@ describe("the environment of a function", () => {
       DELETE_AFTER_DAYS: "2",
       RETRY_AFTER_MINS: "15",
       ACCOUNT_ID: "012345678901",
+      USER_PATH: "/ci/",
       MAIL_CLIENT: "smtp",
       SMTP_SERVER: "mail.example.com",
       SMTP_PROTOCOL: "tls",
@@ -76,6 +77,7 @@ describe("the environment of a function", () => {
       deleteAfter: days(2),
       retryAfter: minutes(15),
       account: "012345678901",
+      path: "/ci/",
       mail: {
         client: {
           kind: "smtp",
@@ -118,6 +120,7 @@ describe("the environment of a function", () => {
       DELETE_AFTER_DAYS: "0",
       RETRY_AFTER_MINS: "-1",
       ACCOUNT_ID: "123",
+      USER_PATH: "ci",
       MAIL_FROM: "keys@example.com",
       MAIL_CLIENT: "smtp",
       SMTP_PORT: "70000",
@@ -130,6 +133,7 @@ describe("the environment of a function", () => {
       "DELETE_AFTER_DAYS",
       "RETRY_AFTER_MINS",
       "ACCOUNT_ID",
+      "USER_PATH",
       "SMTP_SERVER",
       "SMTP_PORT",
       "SMTP_PROTOCOL",
