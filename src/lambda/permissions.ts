@@ -25,8 +25,10 @@ export function functionPermissions(
   { isLarge = false } = {},
 ): readonly Statement[] {
   const caller: Caller = { partition, account, arn: "", userName: null, accessKeyId: null };
+  const asked = permissions(settings, caller, region, paths, { isLarge });
+  const deactivates = asked.some(({ actions }) => actions.includes("iam:UpdateAccessKey"));
   return [
-    ...permissions(settings, caller, region, paths, { isLarge }).flatMap((statement) => narrowed(name, statement)),
+    ...(name === "creator" ? asked : asked.flatMap((statement) => narrowed(statement, deactivates))),
     ...(tableArn === null ? [] : [{ sid: "KeepTheTimer", actions: TIMER[name], resources: [tableArn] }]),
   ];
 }
@@ -50,13 +52,13 @@ const RUNS_ONLY: readonly string[] = [
 
 /** By statement, what of it is for deliveries alone. */
 const DELIVERIES_ONLY: Readonly<Record<string, readonly string[]>> = {
-  Escrow: ["ssm:PutParameter", "ssm:DeleteParameter"],
+  Escrow: ["ssm:PutParameter", "ssm:GetParameter", "ssm:DeleteParameter"],
   SealWithFernet: ["ssm:PutParameter", "ssm:LabelParameterVersion", "ssm:UnlabelParameterVersion"],
 };
 
-function narrowed(name: FunctionName, statement: Statement): readonly Statement[] {
-  if (name === "creator") return [statement];
-  const unasked = [...RUNS_ONLY, ...(DELIVERIES_ONLY[statement.sid] ?? [])];
+/** A statement as the destructor needs it; none where nothing is left of it. A key that is deleted is not recorded first, one that is deactivated is. */
+function narrowed(statement: Statement, deactivates: boolean): readonly Statement[] {
+  const unasked = [...RUNS_ONLY, ...(DELIVERIES_ONLY[statement.sid] ?? []), ...(deactivates ? [] : ["iam:TagUser"])];
   const actions = statement.actions.filter((action) => !unasked.includes(action));
   return actions.length === 0 ? [] : [{ ...statement, actions }];
 }
