@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   type AttributeValue,
   CreateTableCommand,
   DeleteItemCommand,
   DynamoDBClient,
+  PutItemCommand,
   ScanCommand,
 } from "@aws-sdk/client-dynamodb";
 import { CreateAccessKeyCommand, DeleteAccessKeyCommand, IAMClient, TagUserCommand } from "@aws-sdk/client-iam";
@@ -24,10 +27,11 @@ import { readEnvironment, settingsFrom } from "../../src/lambda/environment.ts";
 import { aws, type LambdaWorld } from "../../src/lambda/invocation.ts";
 import { type FunctionName, functionPermissions } from "../../src/lambda/permissions.ts";
 import type { Clock } from "../../src/ports.ts";
+import { temporaryFolder } from "../support/cli.ts";
 import { emulated } from "../support/emulated.ts";
 import type { Call } from "../support/fault-proxy.ts";
 import { ACCOUNT, judge, REGION, resourceOf } from "../support/iam-judge.ts";
-import { callerEnvironment } from "../support/in-process.ts";
+import { callerEnvironment, keyturnHere, withInput } from "../support/in-process.ts";
 import { motoMissing } from "../support/moto.ts";
 import { streamEvent, streamRecord } from "../support/stream-records.ts";
 
@@ -69,12 +73,32 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
   const taken: Call[] = [];
   const refusing = new Set<string>();
   let day = 0;
-  beforeAll(() => {
+  let dynamodb: DynamoDBClient;
+  let ssm: SSMClient;
+  let iam: IAMClient;
+  beforeAll(async () => {
     for (const [name, value] of Object.entries({ ...callerEnvironment(proxy.url), ...ENVIRONMENT }))
       vi.stubEnv(name, value);
+    [dynamodb, ssm, iam] = [new DynamoDBClient(direct()), new SSMClient(direct()), new IAMClient(direct())];
+    await new SESv2Client(direct()).send(new CreateEmailIdentityCommand({ EmailIdentity: "keys@example.com" }));
+    await dynamodb.send(
+      new CreateTableCommand({
+        TableName: TABLE,
+        BillingMode: "PAY_PER_REQUEST",
+        AttributeDefinitions: ["user", "ak"].map((AttributeName) => ({ AttributeName, AttributeType: "S" as const })),
+        KeySchema: [
+          { AttributeName: "user", KeyType: "HASH" },
+          { AttributeName: "ak", KeyType: "RANGE" },
+        ],
+      }),
+    );
   });
-  afterAll(() => vi.unstubAllEnvs());
+  afterAll(() => {
+    for (const client of [dynamodb, ssm, iam]) client.destroy();
+    vi.unstubAllEnvs();
+  });
 
+  const tags = (name: string) => ({ "ikr:Email": `${name}@example.com` });
   const direct = () => ({
     endpoint: moto.url,
     region: REGION,
@@ -123,13 +147,12 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
     return (await as("creator", () => creator(world)({}, context))).changed;
   };
 
-  const items = async (dynamodb: DynamoDBClient) =>
-    (await dynamodb.send(new ScanCommand({ TableName: TABLE }))).Items ?? [];
+  const items = async () => (await dynamodb.send(new ScanCommand({ TableName: TABLE }))).Items ?? [];
 
   /** Time to live removes what is over, and the stream calls the destructor. Answers with whose entries they were. */
-  async function expire(dynamodb: DynamoDBClient, newDay: number): Promise<readonly string[]> {
+  async function expire(newDay: number): Promise<readonly string[]> {
     await on(newDay);
-    const over = (await items(dynamodb)).filter((item) => Number(item["delete_on"]?.N) < Date.now() / 1000 + day * DAY);
+    const over = (await items()).filter((item) => Number(item["delete_on"]?.N) < Date.now() / 1000 + day * DAY);
     for (const { user, ak } of over) {
       const Key: Record<string, AttributeValue> = { user: user ?? { S: "" }, ak: ak ?? { S: "" } };
       await dynamodb.send(new DeleteItemCommand({ TableName: TABLE, Key }));
@@ -158,20 +181,6 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
     (await moto.keys()).filter(({ userName }) => userName === name).map(({ accessKeyId }) => accessKeyId);
 
   it("lives through the seasons of four users: each hears of each thing once, nobody loses a key, and nothing more is asked than the roles allow", async () => {
-    const [dynamodb, ssm, iam] = [new DynamoDBClient(direct()), new SSMClient(direct()), new IAMClient(direct())];
-    await new SESv2Client(direct()).send(new CreateEmailIdentityCommand({ EmailIdentity: "keys@example.com" }));
-    await dynamodb.send(
-      new CreateTableCommand({
-        TableName: TABLE,
-        BillingMode: "PAY_PER_REQUEST",
-        AttributeDefinitions: ["user", "ak"].map((AttributeName) => ({ AttributeName, AttributeType: "S" as const })),
-        KeySchema: [
-          { AttributeName: "user", KeyType: "HASH" },
-          { AttributeName: "ak", KeyType: "RANGE" },
-        ],
-      }),
-    );
-    const tags = (name: string) => ({ "ikr:Email": `${name}@example.com` });
     await moto.seed([
       {
         name: "anna",
@@ -208,7 +217,7 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
     refusing.add("ben@example.com");
     for (const down of [1, 2, 3])
       await expect(create(down)).rejects.toThrow(/^failed: ben; everything else is done, for 3 users in all/);
-    expect((await items(dynamodb)).map(({ user }) => user?.S).toSorted()).toEqual(["anna", "cleo"]);
+    expect((await items()).map(({ user }) => user?.S).toSorted()).toEqual(["anna", "cleo"]);
     const [, annas = ""] = await keysOf("anna");
     const bens = await keysOf("ben");
     expect([bens.length, bens[0], (await keysOf("nobody")).length]).toEqual([2, old["ben"], 1]);
@@ -230,12 +239,12 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
     await create(5.1);
     await create(5.5);
     expect(subjectsTo("anna")).toEqual(["New Access Key Pair", "Old Access Key Pair Stops Working"]);
-    expect(await expire(dynamodb, 5.9)).toEqual([]);
+    expect(await expire(5.9)).toEqual([]);
 
     // Time to live goes off: Anna's goes, and she hears of it. Cleo's is in use: it stays, and comes again.
     await on(6.05);
     await moto.use(old["cleo"] ?? "");
-    expect(await expire(dynamodb, 6.1)).toEqual(["anna", "cleo"]);
+    expect(await expire(6.1)).toEqual(["anna", "cleo"]);
     expect([await keysOf("anna"), await keysOf("cleo")]).toEqual([[annas], [old["cleo"], expect.any(String)]]);
     expect(subjectsTo("anna").at(-1)).toBe("Old Access Key Pair Deleted");
     expect(written.some((line) => line.includes("predecessor-in-use") && line.includes("cleo"))).toBe(true);
@@ -244,7 +253,7 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
       "Old Access Key Pair Stops Working",
       "Old Access Key Pair Still In Use",
     ]);
-    expect((await items(dynamodb)).map(({ user }) => user?.S).toSorted()).toEqual(["ben", "cleo"]);
+    expect((await items()).map(({ user }) => user?.S).toSorted()).toEqual(["ben", "cleo"]);
     // The mail of the key that works opens still, though the key before it is gone.
     expect(await pairIn(first)).toEqual([id, secretAccessKey]);
 
@@ -252,10 +261,10 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
     await create(9.2);
     expect(await keysOf("ben")).toEqual(bens.slice(1));
     expect(subjectsTo("ben").at(-1)).toBe("Old Access Key Pair Deleted");
-    await expire(dynamodb, 9.5);
+    await expire(9.5);
     expect(await keysOf("cleo")).toHaveLength(1);
     await create(10);
-    expect(await items(dynamodb)).toEqual([]);
+    expect(await items()).toEqual([]);
 
     // The next rotation comes while an address has just been changed: it goes to the one who had time to object.
     await on(86.8);
@@ -281,7 +290,7 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
         .filter(({ to }) => to === "thief@example.com")
         .map(({ subject }) => subject),
     ).toEqual(["Old Access Key Pair Stops Working"]);
-    expect(await expire(dynamodb, 92.2)).toContain("anna");
+    expect(await expire(92.2)).toContain("anna");
     expect(await keysOf("anna")).toHaveLength(1);
 
     // What opens mails goes with the last key that was mailed, and not before.
@@ -313,5 +322,63 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
       const asked = new Set([...calls.map(({ action }) => action), ...NOT_IN_THE_STORY[name]]);
       expect([...new Set(policy.Statement.flatMap(({ Action }) => Action))].toSorted()).toEqual([...asked].toSorted());
     }
+  });
+
+  it("takes over a live table of the older tool: nobody is rotated twice, and what is half finished waits for a person", async () => {
+    const start = day + 1;
+    await on(start);
+    const [old, fresh] = await moto.seed([
+      // Its new key was made and mailed three days ago; nothing in IAM says so.
+      {
+        name: "dora",
+        tags: tags("dora"),
+        keys: [
+          { ageDays: 89, usedDaysAgo: 4 },
+          { ageDays: 3, usedDaysAgo: 1 },
+        ],
+      },
+      // And that of the other one, whose old key is gone already.
+      { name: "emil", tags: tags("emil"), keys: [{ ageDays: 6, usedDaysAgo: 1 }] },
+    ]);
+    if (old === undefined || fresh === undefined) throw new Error("no keys");
+    const midnight = Math.floor((Date.now() / 1000 + start * DAY) / DAY) * DAY + 2 * DAY;
+    const item = {
+      user: { S: "dora" },
+      ak: { S: old.accessKeyId },
+      email: { S: "dora@example.com" },
+      delete_on: { N: String(midnight) },
+      delete_enc_key: { S: "Y" },
+    };
+    await dynamodb.send(new PutItemCommand({ TableName: TABLE, Item: item }));
+    const both = [old.accessKeyId, fresh.accessKeyId];
+
+    // The entry is kept as it is; when it goes off, nothing proves that anybody has the new key: nothing is deleted.
+    expect(await create(start)).toEqual([]);
+    expect(await items()).toEqual([item]);
+    expect(await expire(start + 3)).toEqual(["dora"]);
+    await create(start + 3.1);
+    expect([await keysOf("dora"), (await keysOf("emil")).length]).toEqual([both, 1]);
+    expect(written.some((line) => line.includes('"unexplained"') && line.includes("dora"))).toBe(true);
+    expect([...subjectsTo("dora"), ...subjectsTo("emil")]).toEqual([]);
+
+    // A person who has the new key says that it took the place of the old one.
+    const home = temporaryFolder();
+    writeFileSync(
+      join(home, "keyturn.yaml"),
+      "escrow: ssm\nsettle: 0s\naudit: none\nmail: { from: keys@example.com, allowedDomains: [example.com] }\nowners: { only: true, ledger: ssm }\ndefaults: { policy: expiring, deliver: email }\n",
+      { mode: 0o600 },
+    );
+    const words = ["adopt", "dora", "--key", fresh.accessKeyId, "--replaces", old.accessKeyId, "--stdin", "--yes"];
+    const adopted = await withInput(fresh.secretAccessKey, () => keyturnHere(words, { endpoint: moto.url, cwd: home }));
+    expect([adopted.code, adopted.stderr]).toEqual([0, expect.any(String)]);
+    await create(start + 4);
+    const [entry] = await items();
+    expect(entry?.["ak"]?.S).toBe(old.accessKeyId);
+    expect(Number(entry?.["delete_on"]?.N)).toBeGreaterThan(Date.now() / 1000 + (start + 8) * DAY);
+    expect(await keysOf("dora")).toEqual(both);
+    expect(await expire(start + 8.3)).toEqual(["dora"]);
+    expect(await keysOf("dora")).toEqual([fresh.accessKeyId]);
+    const made = sent.creator.filter(({ action, body }) => action === "iam:CreateAccessKey" && /dora|emil/.test(body));
+    expect(made).toEqual([]);
   });
 });
