@@ -122,7 +122,7 @@ variable "reserved_concurrent_executions" {
 }
 
 variable "xray_tracing_mode" {
-  description = "PassThrough or Active."
+  description = "Tracing by X-Ray: PassThrough or Active."
   type        = string
   default     = "PassThrough"
 
@@ -178,7 +178,7 @@ variable "encrypt_key_pair" {
 }
 
 variable "mail_client" {
-  description = "ses, smtp or mailgun."
+  description = "How mails go: ses, smtp or mailgun."
   type        = string
   default     = "ses"
 
@@ -209,7 +209,7 @@ variable "mail_allowed_domains" {
 }
 
 variable "smtp_protocol" {
-  description = "ssl (TLS from the start) or tls (STARTTLS)."
+  description = "How the SMTP server is spoken to: ssl (TLS from the start) or tls (STARTTLS)."
   type        = string
   default     = null
 
