@@ -49,7 +49,9 @@ describe.each(readdirSync(MODULES).filter((name) => keepers.includes(name)))("th
           ["variable", "type", "default", ""],
           variables.map(([name, { type, description = "", ...rest }]) => [
             `\`${name}\``,
-            String(type).replace(/^\$\{(.*)\}$/, "$1"),
+            String(type)
+              .replace(/^\$\{(.*)\}$/s, "$1")
+              .replace(/^object\(.*/s, "object"),
             "default" in rest ? `\`${JSON.stringify(rest["default"])}\`` : "required",
             description,
           ]),

@@ -199,7 +199,7 @@ variable "mail_from" {
 }
 
 variable "mail_allowed_domains" {
-  description = "Domains that keys may be mailed to, such as [\"example.com\", \"*.example.org\"]: whoever may tag a user chooses the address. [\"*\"] allows all. New in keyturn, and required."
+  description = "Domains that keys may be mailed to, such as `example.com`, or `*.example.org` for what is below it: whoever may tag a user chooses the address. `*` allows all. New in keyturn, and required."
   type        = list(string)
 
   validation {
