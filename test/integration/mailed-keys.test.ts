@@ -72,6 +72,7 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
   /** The mails that SES took. */
   const taken: Call[] = [];
   const refusing = new Set<string>();
+  let isFinnsPutRefused = false;
   let day = 0;
   let dynamodb: DynamoDBClient;
   let ssm: SSMClient;
@@ -127,7 +128,9 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
     proxy.before = ({ action, body }) =>
       action.startsWith("ses:") && [...refusing].some((address) => body.includes(address))
         ? { kind: "reply", status: 400, body: JSON.stringify({ __type: "MessageRejected", message: "no" }) }
-        : { kind: "pass" };
+        : isFinnsPutRefused && action === "ssm:PutParameter" && body.includes("/ikr/secret/iam/finn")
+          ? { kind: "error", status: 400, code: "InternalServerError" }
+          : { kind: "pass" };
     proxy.after = (call) => void (call.action.startsWith("ses:") && taken.push(call));
     try {
       return await work();
@@ -180,7 +183,7 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
   const keysOf = async (name: string) =>
     (await moto.keys()).filter(({ userName }) => userName === name).map(({ accessKeyId }) => accessKeyId);
 
-  it("lives through the seasons of four users: each hears of each thing once, nobody loses a key, and nothing more is asked than the roles allow", async () => {
+  it("lives through the seasons of five users: each hears of each thing once, nobody loses a key, and nothing more is asked than the roles allow", async () => {
     await moto.seed([
       {
         name: "anna",
@@ -194,6 +197,7 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
       },
       { name: "ben", tags: tags("ben"), keys: [{ ageDays: 85, usedDaysAgo: 2 }] },
       { name: "cleo", tags: tags("cleo"), keys: [{ ageDays: 85, usedDaysAgo: 2 }] },
+      { name: "finn", tags: tags("finn"), keys: [{ ageDays: 85, usedDaysAgo: 2 }] },
       { name: "nobody", keys: [{ ageDays: 400, usedDaysAgo: 2 }] },
     ]);
     const old = Object.fromEntries((await moto.keys()).map(({ userName, accessKeyId }) => [userName, accessKeyId]));
@@ -215,9 +219,28 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
     // 85 days are not more than 85 days. On the day after, keys are due; Ben's mail server is down.
     expect(await create(0)).toEqual([]);
     refusing.add("ben@example.com");
-    for (const down of [1, 2, 3])
-      await expect(create(down)).rejects.toThrow(/^failed: ben; everything else is done, for 3 users in all/);
-    expect((await items()).map(({ user }) => user?.S).toSorted()).toEqual(["anna", "cleo"]);
+    isFinnsPutRefused = true;
+    const [before, four] = [sent.creator.length, "everything else is done, for 4 users in all"];
+    await expect(create(1)).rejects.toThrow(`failed: ben, finn; ${four}`);
+    const ofAnna = sent.creator.slice(before).filter(({ body }) => /\banna\b/.test(body));
+    const writes = /iam:CreateAccessKey|ssm:(Put|Delete)Parameter|ses:|dynamodb:PutItem/;
+    expect(ofAnna.map(({ action }) => action).filter((action) => writes.test(action))).toEqual([
+      "iam:CreateAccessKey",
+      "ssm:PutParameter", // the escrow
+      "ssm:PutParameter", // the Fernet key
+      expect.stringMatching(/^ses:/),
+      "ssm:DeleteParameter",
+      "ssm:PutParameter", // what the owner knows
+      "dynamodb:PutItem",
+    ]);
+    const finns = await keysOf("finn");
+    isFinnsPutRefused = false;
+    await expect(create(2)).rejects.toThrow(`failed: ben; ${four}`);
+    expect([finns.length, await keysOf("finn"), subjectsTo("finn")]).toEqual([2, finns, ["New Access Key Pair"]]);
+    await expect(create(3)).rejects.toThrow(`failed: ben; ${four}`);
+    expect((await items()).map(({ user }) => user?.S).toSorted()).toEqual(["anna", "cleo", "finn"]);
+    for (const { user, ...rest } of await items())
+      expect(rest).toMatchObject({ email: { S: `${user?.S}@example.com` }, delete_enc_key: { S: "Y" } });
     const [, annas = ""] = await keysOf("anna");
     const bens = await keysOf("ben");
     expect([bens.length, bens[0], (await keysOf("nobody")).length]).toEqual([2, old["ben"], 1]);
@@ -253,7 +276,7 @@ describe.skipIf(motoMissing !== null)(`keys by mail, on a schedule ${motoMissing
       "Old Access Key Pair Stops Working",
       "Old Access Key Pair Still In Use",
     ]);
-    expect((await items()).map(({ user }) => user?.S).toSorted()).toEqual(["ben", "cleo"]);
+    expect((await items()).map(({ user }) => user?.S).toSorted()).toEqual(["ben", "cleo", "finn"]);
     // The mail of the key that works opens still, though the key before it is gone.
     expect(await pairIn(first)).toEqual([id, secretAccessKey]);
 

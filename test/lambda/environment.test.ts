@@ -54,6 +54,16 @@ describe("the environment of a function", () => {
     expect(chosen.settings).toMatchObject({ escrow: "ssm", asked: false, profile: null });
   });
 
+  it("lets a user's tags come before it, as the older tool's do: shorter, too, and more than that many days", () => {
+    const tags = new Map([
+      ["ikr:email", "a@example.com"],
+      ["Ikr:Rotate_After_Days", "10"],
+      ["IKR:DELETE_AFTER_DAYS", "2"],
+    ]);
+    const { policy } = settingsFor(holding(MAIL).chosen.settings.rulebook, USER, tags);
+    expect(policy).toMatchObject({ rotateAfter: days(11), delete: { when: "after", after: days(2) } });
+  });
+
   it("reads every variable, and an empty one as none", () => {
     const environment = readEnvironment({
       ...MAIL,

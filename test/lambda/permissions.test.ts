@@ -77,6 +77,9 @@ describe("the permissions of the functions", () => {
       each.actions.includes("ssm:PutParameter"),
     );
     expect(puts.map(({ sid }) => sid)).toEqual(["OwnerLedger"]);
+    // It mails owners, so it reads what that needs.
+    for (const [index, sid] of ["SendMail", "ReadSmtpPassword", "ReadMailgunKey"].entries())
+      expect((await statementsFor("destructor", CLIENTS[index] ?? {})).map((each) => each.sid)).toContain(sid);
   });
 
   it("leave out what the settings do not need", async () => {
