@@ -57,6 +57,13 @@ resource "aws_iam_role" "iam_key_creator" {
   })
 }
 
+resource "aws_ssm_parameter" "smtp" {
+  count = 1
+  name  = "/ikr/secret/smtp"
+  type  = "SecureString"
+  value = "canary-of-the-older-state"
+}
+
 resource "aws_cloudwatch_event_rule" "iam_key_creator" {
   name                = "IAMAccessKeyCreator"
   schedule_expression = "cron(0 12 * * ? *)"
@@ -207,6 +214,7 @@ describe.skipIf(missing !== null)(`the module scheduled-rotator ${missing ?? ""}
       "aws_cloudwatch_event_rule.iam_key_creator",
     ]);
     await tf.must("apply", "plan.out");
+    expect(tf.state()).not.toContain("canary");
     const password = await ssm.send(new GetParameterCommand({ Name: "/ikr/secret/smtp", WithDecryption: true }));
     expect([password.Parameter?.Type, password.Parameter?.Value]).toEqual(["SecureString", PASSWORD]);
     expect(tf.outputs()["rotator"]).toMatchObject({
