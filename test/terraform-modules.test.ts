@@ -32,7 +32,7 @@ const between = (text: string, mark: string, inner: string): string =>
     () => `<!-- ${mark} -->\n\n${inner}\n\n<!-- /${mark} -->`,
   );
 
-const keepers = ["apply-time-rotation", "ephemeral-key-pair"];
+const keepers = ["apply-time-rotation", "ephemeral-key-pair", "scheduled-rotator"];
 
 describe.each(readdirSync(MODULES).filter((name) => keepers.includes(name)))("the module %s", (module) => {
   it("describes every variable and output, and its page has them in tables", async () => {
@@ -49,7 +49,9 @@ describe.each(readdirSync(MODULES).filter((name) => keepers.includes(name)))("th
           ["variable", "type", "default", ""],
           variables.map(([name, { type, description = "", ...rest }]) => [
             `\`${name}\``,
-            String(type).replace(/^\$\{(.*)\}$/, "$1"),
+            String(type)
+              .replace(/^\$\{(.*)\}$/s, "$1")
+              .replace(/^object\(.*/s, "object"),
             "default" in rest ? `\`${JSON.stringify(rest["default"])}\`` : "required",
             description,
           ]),
@@ -111,5 +113,77 @@ describe("the module apply-time-rotation", () => {
       JSON.parse(/<!-- policy -->\s*```json\n(.*?)```/s.exec(readFileSync(page, "utf8"))?.[1] ?? "null"),
       HOW,
     ).toEqual(JSON.parse(out));
+  });
+});
+
+describe("the module scheduled-rotator", () => {
+  it("has every variable of the configuration before, with its default, but for what a Node function needs", async () => {
+    const variables = await blocks("scheduled-rotator", "variables.tf", "variable");
+    const defaults = Object.fromEntries(Object.entries(variables).map(([name, block]) => [name, block["default"]]));
+    expect(defaults).toMatchObject({
+      table_name: "iam-key-rotator",
+      enable_sse: true,
+      kms_key_arn: null,
+      enable_pitr: false,
+      key_creator_role_name: "iam-key-creator",
+      key_creator_function_name: "iam-key-creator",
+      key_destructor_role_name: "iam-key-destructor",
+      key_destructor_function_name: "iam-key-destructor",
+      cron_expression: "0 12 * * ? *",
+      lambda_runtime: "nodejs22.x",
+      function_memory_size: 256,
+      function_timeout: 900,
+      reserved_concurrent_executions: -1,
+      xray_tracing_mode: "PassThrough",
+      tags: {},
+      rotate_after_days: 85,
+      delete_after_days: 5,
+      retry_after_mins: 5,
+      encrypt_key_pair: true,
+      mail_client: "ses",
+      smtp_protocol: null,
+      smtp_port: null,
+      smtp_server: null,
+      smtp_password: null,
+      mailgun_api_url: null,
+      mailgun_api_key: null,
+      cw_log_group_retention: 90,
+      cw_logs_kms_key_arn: null,
+    });
+    const required = Object.keys(variables).filter((name) => !("default" in (variables[name] ?? {})));
+    // The last one is new: whoever may tag a user chooses the address.
+    expect(required.toSorted()).toEqual(["mail_allowed_domains", "mail_from", "package"]);
+    for (const name of ["smtp_password", "mailgun_api_key"])
+      expect([variables[name]?.["ephemeral"], variables[name]?.["sensitive"]]).toEqual([true, true]);
+    expect(Object.keys(await blocks("scheduled-rotator", "outputs.tf", "output"))).toEqual(
+      expect.arrayContaining([
+        "table_name",
+        "key_creator_function_name",
+        "key_destructor_function_name",
+        "cron_expression",
+        "mailgun_ssm_parameter_arn",
+        "smtp_ssm_parameter_arn",
+      ]),
+    );
+    const example = await parse("x", readFileSync(join(ROOT, "examples/scheduled-rotator/variables.tf"), "utf8"));
+    const names = Object.keys(example["variable"] as object); // a map of blocks by name
+    expect(names).toEqual(
+      expect.arrayContaining(["region", "profile", "access_key", "secret_key", "session_token", "mail_from"]),
+    );
+  });
+
+  it("waits for a user to be finished, bounds every retry, and keeps what failed", () => {
+    const text = readFileSync(join(MODULES, "scheduled-rotator/main.tf"), "utf8");
+    const [mapping = ""] = /resource "aws_lambda_event_source_mapping"[^]*?\n\}/.exec(text) ?? [];
+    for (const words of [
+      "maximum_retry_attempts             = 5",
+      "bisect_batch_on_function_error     = true",
+      'function_response_types            = ["ReportBatchItemFailures"]',
+      "destination_arn = aws_sqs_queue.failed.arn",
+      'principalId = ["dynamodb.amazonaws.com"]',
+    ])
+      expect(mapping).toContain(words);
+    expect(text).toContain('name                         = "IAMAccessKeyCreator"');
+    expect(text).not.toMatch(/aws_iam_access_key|layers|\.\.\//);
   });
 });

@@ -1,5 +1,5 @@
 # A root module, as aws-iam-key-rotator's folder terraform/ was one: the provider's variables are here, for a module that holds a
-# provider cannot be used with count, for_each or depends_on. Take over its state with the commands in docs/migrating.md.
+# provider cannot be used with count, for_each or depends_on. moved.tf takes over its state: docs/migrating.md.
 
 terraform {
   required_version = ">= 1.11"

@@ -27,14 +27,16 @@ function transportPermissions(client: MailClient, from: string, caller: Caller, 
       ];
     }
     case "smtp":
-      return client.passwordParameter === null ? [] : [readsParameter(client.passwordParameter, caller, home)];
+      return client.passwordParameter === null
+        ? []
+        : [readsParameter("ReadSmtpPassword", client.passwordParameter, caller, home)];
     case "mailgun":
-      return [readsParameter(client.keyParameter, caller, home)];
+      return [readsParameter("ReadMailgunKey", client.keyParameter, caller, home)];
   }
 }
 
-const readsParameter = (name: string, { partition, account }: Caller, region: string): Statement => ({
-  sid: "ReadMailSecret",
+const readsParameter = (sid: string, name: string, { partition, account }: Caller, region: string): Statement => ({
+  sid,
   actions: ["ssm:GetParameter"],
   resources: [`arn:${partition}:ssm:${region}:${account}:parameter/${name.replace(/^\//, "")}`],
 });

@@ -5,6 +5,7 @@ import { countsOf, RunFailed } from "./telemetry.ts";
 /** What a scheduled run came to: names of users, no keys. */
 export interface CreatorResult {
   readonly run: string;
+  /** How many it is about: without those that no tag opts in, where that is needed. */
   readonly users: number;
   readonly changed: readonly string[];
   readonly blocked: readonly string[];
@@ -33,12 +34,12 @@ export const creator =
       telemetry.count(countsOf(reports, session.clock.now()));
       const unset = await sweep(invocation, reports);
       const all = [...new Set([...doubtful, ...failed, ...unset])];
-      if (all.length > 0) throw new RunFailed(all, users.length + doubtful.length);
+      if (all.length > 0) throw new RunFailed(all, reports.length + doubtful.length);
       const having = (...outcomes: readonly string[]) =>
         reports.filter(({ outcome }) => outcomes.includes(outcome)).map(({ userName }) => userName);
       return {
         run: invocation.run,
-        users: users.length,
+        users: reports.length,
         changed: having("changed"),
         blocked: having("blocked"),
         deferred: having("deferred", "interrupted"),

@@ -6,7 +6,7 @@ import type { Match } from "../core/match.ts";
 import type { Bounds } from "../core/owner-tags.ts";
 import { presets } from "../core/policy.ts";
 import { type Layer, type Rulebook, rulebookOf, targetsOf } from "../core/rulebook.ts";
-import { parseAccount, parseWholeNumber } from "../core/scalars.ts";
+import { parseAccount, parsePath, parseWholeNumber } from "../core/scalars.ts";
 import { days, type Duration, minutes, seconds } from "../core/time.ts";
 import { readMailEnvironment } from "./mail-environment.ts";
 import { type Variables, VariableReader } from "./variables.ts";
@@ -24,6 +24,8 @@ export interface Environment {
   readonly retryAfter: Duration;
   /** The account that the function is for; null = any. */
   readonly account: string | null;
+  /** The function is about users below this path alone, such as `/ci/`; null = all. Its role may reach no others. */
+  readonly path: string | null;
   /** `KEYTURN_CONFIG` as it stands; null = none. */
   readonly config: string | null;
   readonly mail: MailSettings | null;
@@ -45,6 +47,7 @@ export function readEnvironment(variables: Variables): Environment {
     deleteAfter: days(reader.read("DELETE_AFTER_DAYS", 5, (text) => parseWholeNumber(text, 1, 3650))),
     retryAfter: minutes(reader.read("RETRY_AFTER_MINS", 5, (text) => parseWholeNumber(text, 1, 10_080))),
     account: reader.read("ACCOUNT_ID", null, parseAccount),
+    path: reader.read("USER_PATH", null, parsePath),
     config,
     mail: readMailEnvironment(reader, config === null),
     policyVariables: POLICY_VARIABLES.filter((name) => reader.text(name) !== null),

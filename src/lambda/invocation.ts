@@ -144,11 +144,11 @@ function mustBeAccount({ caller }: Session, { accounts }: LambdaSettings): void 
 
 /** Whom this function is about, out of `names`, or out of everybody where none are given. */
 export const selectorsOf = (
-  { chosen }: Invocation,
+  { chosen, environment }: Invocation,
   names: readonly string[],
   onDoubt: Selectors["onDoubt"],
 ): Selectors => ({
-  path: null,
+  path: environment.path,
   users: names,
   tags: [],
   match: chosen.match,

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
 import { generateIdentity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,24 +12,13 @@ import { newFernetKey } from "../../src/seal/fernet-token.ts";
 import { freshPair, freshUser } from "../destinations/contract.ts";
 import { type AwsHost, startAws, whySkipped } from "../destinations/host.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { keyturnHere, speak, typed } from "../support/in-process.ts";
+import { keyturnHere, speak, typed, withInput } from "../support/in-process.ts";
 import { motoMissing } from "../support/moto.ts";
 
 const OWNER: Owner = { address: "owner@example.com", instruction: "", recipient: null };
 
 const mailOf = ({ accessKeyId, secretAccessKey, howToOpen }: SealedPair) =>
   `Access Key: ${accessKeyId}\r\nSecret Access Key: ${secretAccessKey}\r\n\r\n${howToOpen}\r\n`;
-
-/** Runs something while a text waits on standard input. */
-async function withInput<T>(text: string, work: () => Promise<T>): Promise<T> {
-  const before = Object.getOwnPropertyDescriptor(process, "stdin");
-  Object.defineProperty(process, "stdin", { value: Readable.from([Buffer.from(text)]), configurable: true });
-  try {
-    return await work();
-  } finally {
-    if (before !== undefined) Object.defineProperty(process, "stdin", before);
-  }
-}
 
 /** A file of this text in a folder of its own. */
 function fileOf(text: string): string {

@@ -147,20 +147,20 @@ describe("what keyturn makes of it", () => {
   async function statements(config: string) {
     const { stdout } = await run(config, "policy", ...FLAGS);
     const { Statement } = JSON.parse(stdout) as { Statement: readonly { Sid: string }[] };
-    return Statement.filter(({ Sid }) => /Mail|NameTheAccount/.test(Sid));
+    return Statement.filter(({ Sid }) => /Mail|Smtp|NameTheAccount/.test(Sid));
   }
 
   it("the permissions are those of its way to send, and no more", async () => {
     const alias = { Sid: "NameTheAccount", Effect: "Allow", Action: ["iam:ListAccountAliases"], Resource: ["*"] };
-    const parameter = (name: string) => ({
-      Sid: "ReadMailSecret",
+    const parameter = (Sid: string, name: string) => ({
+      Sid,
       Effect: "Allow",
       Action: ["ssm:GetParameter"],
       Resource: [`arn:aws:ssm:eu-west-1:111122223333:parameter${name}`],
     });
     expect(await statements("region: eu-west-1\n")).toEqual([]);
-    expect(await statements(SMTP)).toEqual([alias, parameter("/ikr/secret/smtp")]);
-    expect(await statements(MAILGUN)).toEqual([alias, parameter("/ikr/secret/mailgun")]);
+    expect(await statements(SMTP)).toEqual([alias, parameter("ReadSmtpPassword", "/ikr/secret/smtp")]);
+    expect(await statements(MAILGUN)).toEqual([alias, parameter("ReadMailgunKey", "/ikr/secret/mailgun")]);
     const ses =
       "mail: { from: keys@mg.example.com, allowedDomains: '*', encryption: none, ses: { configurationSet: keys } }\n";
     expect(await statements(ses)).toEqual([

@@ -15,18 +15,23 @@ import {
 import { GetParametersByPathCommand, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import type { Context, DynamoDBStreamEvent, EventBridgeEvent } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { checkSettings } from "../../src/compose.ts";
+import { readConfig } from "../../src/config/load.ts";
+import { policyDocument } from "../../src/core/permissions.ts";
 import type { CreatorResult } from "../../src/lambda/creator.ts";
 import type { BatchResponse } from "../../src/lambda/destructor.ts";
 import { verifyAudit } from "../../src/engine/audit.ts";
+import { readEnvironment, settingsFrom } from "../../src/lambda/environment.ts";
+import { type FunctionName, functionPermissions } from "../../src/lambda/permissions.ts";
 import { temporaryFolder } from "../support/cli.ts";
-import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { type Call, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
+import { ACCOUNT, judge, REGION, resourceOf } from "../support/iam-judge.ts";
 import { callerEnvironment } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 import { streamEvent, streamRecord } from "../support/stream-records.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DAY = 86_400;
-const ACCOUNT = "123456789012";
 
 const pack = async (folder: string): Promise<string> =>
   (await promisify(execFile)(process.execPath, [join(ROOT, "scripts/package.mjs"), folder])).stdout;
@@ -61,7 +66,17 @@ describe.skipIf(motoMissing !== null)(`the packages of the functions ${motoMissi
   let destructor: (event: DynamoDBStreamEvent, context: Context) => Promise<BatchResponse>;
   const [folder, again] = [temporaryFolder(), temporaryFolder()];
   const written: string[] = [];
+  const sent: Record<FunctionName, Call[]> = { creator: [], destructor: [] };
   let report: string;
+
+  async function overheard<T>(name: FunctionName, work: () => Promise<T>): Promise<T> {
+    const before = proxy.calls.length;
+    try {
+      return await work();
+    } finally {
+      sent[name].push(...proxy.calls.slice(before).filter(({ signer }) => signer.startsWith("ASIA")));
+    }
+  }
 
   beforeAll(async () => {
     [report, , moto] = await Promise.all([pack(folder), pack(again), startMoto()]);
@@ -76,8 +91,12 @@ describe.skipIf(motoMissing !== null)(`the packages of the functions ${motoMissi
       const loaded = (await import(pathToFileURL(join(place, "index.mjs")).href)) as { handler: unknown };
       return loaded.handler;
     };
-    creator = (await load("creator")) as typeof creator;
-    destructor = (await load("destructor")) as typeof destructor;
+    const bundled = {
+      creator: (await load("creator")) as typeof creator,
+      destructor: (await load("destructor")) as typeof destructor,
+    };
+    creator = (...words) => overheard("creator", () => bundled.creator(...words));
+    destructor = (...words) => overheard("destructor", () => bundled.destructor(...words));
   });
   afterAll(async () => {
     vi.restoreAllMocks();
@@ -214,6 +233,22 @@ describe.skipIf(motoMissing !== null)(`the packages of the functions ${motoMissi
 
     // Too little time: nobody is begun.
     await expect(creator(scheduled, context(10_000))).rejects.toThrow("raise the timeout of this function");
+
+    // All that the packages have asked is allowed by the policies that come from the same source as the Terraform module's.
+    const config = readConfig(yaml, "KEYTURN_CONFIG");
+    const settings = await checkSettings(settingsFrom(readEnvironment({ KEYTURN_CONFIG: yaml }), config).settings);
+    const tableArn = `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/iam-key-rotator`;
+    for (const name of ["creator", "destructor"] as const) {
+      const place = { partition: "aws", account: ACCOUNT, region: REGION, tableArn, paths: ["/"] };
+      const policy = policyDocument(functionPermissions(name, place, settings));
+      const calls = sent[name].filter(
+        // The configuration is fetched by a statement that knows where it is.
+        ({ action, body }) => !/^(sts|s3):/.test(action) && !body.includes("/keyturn/config"),
+      );
+      expect(calls.length).toBeGreaterThan(10);
+      const distinct = new Map(calls.map((call) => [`${name} ${call.action} ${resourceOf(call, "/")}`, call]));
+      for (const [what, call] of distinct) expect([what, await judge(policy, call, "/")]).toEqual([what, "Allowed"]);
+    }
 
     const page = await ssm.send(
       new GetParametersByPathCommand({ Path: "/keys", Recursive: true, WithDecryption: true }),

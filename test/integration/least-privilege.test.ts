@@ -1,23 +1,17 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { runSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
 import { beforeEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/cli.ts";
 import { emulated } from "../support/emulated.ts";
 import { type Call } from "../support/fault-proxy.ts";
 import { keyturnHere } from "../support/in-process.ts";
+import { ACCOUNT, judge, type PolicyText, REGION, resourceOf } from "../support/iam-judge.ts";
 import { motoMissing } from "../support/moto.ts";
 
-const ACCOUNT = "123456789012";
-const REGION = "eu-west-1";
 const DAY = 86_400;
 
 /** What every identity may ask, whatever its policies: who it is. */
 const FREE = ["sts:GetCallerIdentity"];
-
-interface Policy {
-  readonly Statement: readonly { readonly Action: readonly string[]; readonly Resource: readonly string[] }[];
-}
 
 describe.skipIf(motoMissing !== null)(`the policy that keyturn prints ${motoMissing ?? ""}`, () => {
   const { moto, proxy } = emulated();
@@ -80,10 +74,10 @@ describe.skipIf(motoMissing !== null)(`the policy that keyturn prints ${motoMiss
       REGION,
       ...settings,
     ]);
-    const policy = JSON.parse(printed.stdout) as Policy;
+    const policy = JSON.parse(printed.stdout) as PolicyText;
     const calls = await live(settings);
     const distinct = new Map(calls.map((call) => [`${call.action} ${resourceOf(call)}`, call]));
-    for (const [what, call] of distinct) expect([what, await decide(policy, call)]).toEqual([what, "Allowed"]);
+    for (const [what, call] of distinct) expect([what, await judge(policy, call)]).toEqual([what, "Allowed"]);
     const allowed = policy.Statement.flatMap(({ Action }) => Action);
     expect([...new Set(allowed)].toSorted()).toEqual([...new Set(calls.map(({ action }) => action))].toSorted());
   });
@@ -100,7 +94,7 @@ describe.skipIf(motoMissing !== null)(`the policy that keyturn prints ${motoMiss
       "--deliver",
       "ssm:/keys/{user}",
     ]);
-    const policy = JSON.parse(stdout) as Policy;
+    const policy = JSON.parse(stdout) as PolicyText;
     const forged = (action: string, body: Record<string, string>, json = false): Call => ({
       number: 0,
       action,
@@ -116,41 +110,10 @@ describe.skipIf(motoMissing !== null)(`the policy that keyturn prints ${motoMiss
       forged("ssm:DeleteParameter", { Name: "/keys/ci-bot" }, true),
     ];
     for (const call of refused)
-      expect([call.action, await decide(policy, call)]).toEqual([call.action, "ImplicitlyDenied"]);
+      expect([call.action, await judge(policy, call)]).toEqual([call.action, "ImplicitlyDenied"]);
   });
 });
 
 /** The call by which consumers get a new key. */
 const isDelivery = ({ action, body }: Call): boolean =>
   action === "secretsmanager:UpdateSecretVersionStage" || (action === "ssm:PutParameter" && body.includes("/keys/"));
-
-/** What AWS would evaluate a call against. */
-function resourceOf({ action, body }: Call): string {
-  const [service] = action.split(":");
-  if (service === "iam") {
-    const words = new URLSearchParams(body);
-    if (action === "iam:ListUsers") return "*";
-    return `arn:aws:iam::${ACCOUNT}:user${words.get("Path") ?? "/ci/"}${words.get("UserName") ?? "ci-bot"}`;
-  }
-  const input = JSON.parse(body) as { Name?: string; SecretId?: string; Path?: string };
-  if (service === "ssm")
-    return `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${(input.Name ?? input.Path ?? "").replace(/\/$/, "")}`;
-  return `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:${input.SecretId ?? input.Name ?? ""}-AbCdEf`;
-}
-
-async function decide(policy: Policy, call: Call): Promise<string> {
-  const tagKeys = [...new URLSearchParams(call.body)].filter(([name]) => /^Tags\.member\.\d+\.Key$/.test(name));
-  const simulation: Simulation = {
-    request: {
-      principal: `arn:aws:iam::${ACCOUNT}:role/keyturn`,
-      action: call.action,
-      resource: { resource: resourceOf(call), accountId: ACCOUNT },
-      contextVariables: tagKeys.length === 0 ? {} : { "aws:TagKeys": tagKeys.map(([, key]) => key) },
-    },
-    identityPolicies: [{ name: "keyturn", policy }],
-    serviceControlPolicies: [],
-    resourceControlPolicies: [],
-  };
-  const response = await runSimulation(simulation, {});
-  return response.resultType === "error" ? JSON.stringify(response.errors) : response.overallResult;
-}

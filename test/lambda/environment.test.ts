@@ -54,6 +54,16 @@ describe("the environment of a function", () => {
     expect(chosen.settings).toMatchObject({ escrow: "ssm", asked: false, profile: null });
   });
 
+  it("lets a user's tags come before it, as the older tool's do: shorter, too, and more than that many days", () => {
+    const tags = new Map([
+      ["ikr:email", "a@example.com"],
+      ["Ikr:Rotate_After_Days", "10"],
+      ["IKR:DELETE_AFTER_DAYS", "2"],
+    ]);
+    const { policy } = settingsFor(holding(MAIL).chosen.settings.rulebook, USER, tags);
+    expect(policy).toMatchObject({ rotateAfter: days(11), delete: { when: "after", after: days(2) } });
+  });
+
   it("reads every variable, and an empty one as none", () => {
     const environment = readEnvironment({
       ...MAIL,
@@ -62,6 +72,7 @@ describe("the environment of a function", () => {
       DELETE_AFTER_DAYS: "2",
       RETRY_AFTER_MINS: "15",
       ACCOUNT_ID: "012345678901",
+      USER_PATH: "/ci/",
       MAIL_CLIENT: "smtp",
       SMTP_SERVER: "mail.example.com",
       SMTP_PROTOCOL: "tls",
@@ -76,6 +87,7 @@ describe("the environment of a function", () => {
       deleteAfter: days(2),
       retryAfter: minutes(15),
       account: "012345678901",
+      path: "/ci/",
       mail: {
         client: {
           kind: "smtp",
@@ -118,6 +130,7 @@ describe("the environment of a function", () => {
       DELETE_AFTER_DAYS: "0",
       RETRY_AFTER_MINS: "-1",
       ACCOUNT_ID: "123",
+      USER_PATH: "ci",
       MAIL_FROM: "keys@example.com",
       MAIL_CLIENT: "smtp",
       SMTP_PORT: "70000",
@@ -130,6 +143,7 @@ describe("the environment of a function", () => {
       "DELETE_AFTER_DAYS",
       "RETRY_AFTER_MINS",
       "ACCOUNT_ID",
+      "USER_PATH",
       "SMTP_SERVER",
       "SMTP_PORT",
       "SMTP_PROTOCOL",

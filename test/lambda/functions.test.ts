@@ -229,6 +229,20 @@ describe("the scheduled function and the one behind the timer", () => {
     expect(rig.timer.items.size).toBe(1);
   });
 
+  it("rotate nobody who has no key, two that nothing explains, or a key that a person made Inactive, and say so", async () => {
+    const rig = new LambdaRig();
+    rig.account.addUser("none", {});
+    rig.user("two", 100);
+    rig.user("inactive", 100);
+    rig.account.addKey("two", { createDate: instant(rig.clock.now() - days(50)) });
+    const [only = ""] = rig.ids("inactive");
+    await rig.account.iam.deactivate("inactive", only as never);
+    const before = ["none", "two", "inactive"].map((name) => rig.ids(name));
+    expect(await rig.create()).toMatchObject({ users: 3, changed: [], blocked: ["two"] });
+    expect(["none", "two", "inactive"].map((name) => rig.ids(name))).toEqual(before);
+    expect(rig.log.some((line) => line["level"] === "WARN" && line["user"] === "two")).toBe(true);
+  });
+
   it("finish all others when users fail, and then say who", async () => {
     const rig = new LambdaRig();
     for (const name of ["a", "b", "c", "d"]) rig.user(name, 100);
@@ -248,7 +262,7 @@ describe("the scheduled function and the one behind the timer", () => {
     rig.variables["KEYTURN_CONFIG"] = "defaults:\n  policy: expiring\n  deliver: ssm:/keys/{user}\n";
     for (const name of ["a", "b", "c"]) rig.user(name, 100, name === "c" ? {} : { "ikr:email": `${name}@example.com` });
     rig.account.intercept = refuse((action, resource) => action === "iam:ListUserTags" && resource === "user/a");
-    await expect(rig.create()).rejects.toThrow("failed: a; everything else is done, for 3 users in all");
+    await expect(rig.create()).rejects.toThrow("failed: a; everything else is done, for 2 users in all");
     expect([rig.ids("a").length, rig.ids("b").length, rig.ids("c").length]).toEqual([1, 2, 1]);
   });
 

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { main } from "../../src/cli/program.ts";
 import { type CliOptions, type CliResult, temporaryFolder } from "./cli.ts";
 
@@ -68,5 +69,16 @@ export async function keyturnHere(
     return { code, signal: null, stdout: lines(out), stderr: lines(err) };
   } finally {
     process.chdir(before);
+  }
+}
+
+/** Runs something while a text waits on standard input. */
+export async function withInput<T>(text: string, work: () => Promise<T>): Promise<T> {
+  const before = Object.getOwnPropertyDescriptor(process, "stdin");
+  Object.defineProperty(process, "stdin", { value: Readable.from([Buffer.from(text)]), configurable: true });
+  try {
+    return await work();
+  } finally {
+    if (before !== undefined) Object.defineProperty(process, "stdin", before);
   }
 }

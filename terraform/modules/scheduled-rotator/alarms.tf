@@ -3,7 +3,7 @@
 resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each            = { creator = aws_lambda_function.iam_key_creator.function_name, destructor = aws_lambda_function.iam_key_destructor.function_name }
   alarm_name          = "${each.value}-errors"
-  alarm_description   = "${each.value} failed, for at least one user. Its log says for whom and why; no key that is in use was stopped."
+  alarm_description   = "${each.value} failed. Its log says for whom and why; no key that is in use was stopped."
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
   dimensions          = { FunctionName = each.value }
@@ -12,6 +12,41 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   evaluation_periods  = 1
   threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  tags                = var.tags
+}
+
+# The functions' own metrics: a user that fails does not make the destructor fail as a whole.
+resource "aws_cloudwatch_metric_alarm" "users" {
+  for_each            = { creator = aws_lambda_function.iam_key_creator.function_name, destructor = aws_lambda_function.iam_key_destructor.function_name }
+  alarm_name          = "${each.value}-users"
+  alarm_description   = "${each.value} could not do what is due for at least one user. Its log names the user and the reason; docs/reasons.md says what to do."
+  namespace           = "keyturn"
+  metric_name         = "Failures"
+  dimensions          = { service = each.key }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "age" {
+  count               = var.alarm_key_age_days == null ? 0 : 1
+  alarm_name          = "${aws_lambda_function.iam_key_creator.function_name}-age"
+  alarm_description   = "An access key is older than ${coalesce(var.alarm_key_age_days, 0)} days: a rotation waits for somebody. keyturn scan shows for whom."
+  namespace           = "keyturn"
+  metric_name         = "OldestKeyAgeDays"
+  dimensions          = { service = "creator" }
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  threshold           = var.alarm_key_age_days
+  comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   tags                = var.tags

@@ -27,9 +27,11 @@ locals {
     SMTP_PROTOCOL           = var.smtp_protocol
     SMTP_PORT               = var.smtp_port == null ? null : tostring(var.smtp_port)
     SMTP_SERVER             = var.smtp_server
+    SMTP_USER               = var.smtp_user
     SMTP_PASSWORD_PARAMETER = local.smtp_parameter
     MAILGUN_API_URL         = var.mailgun_api_url
     MAILGUN_API_KEY_NAME    = local.mailgun_parameter
+    USER_PATH               = var.user_path == "/" ? null : var.user_path
     KEYTURN_CONFIG          = var.keyturn_config
   } : name => value if value != null }
 }
@@ -243,6 +245,13 @@ resource "aws_ssm_parameter" "smtp" {
   value_wo         = var.smtp_password
   value_wo_version = var.smtp_password_version
   tags             = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = var.smtp_password != null
+      error_message = "mail_client is smtp: give smtp_password, or the name of a parameter of yours as smtp_password_parameter."
+    }
+  }
 }
 
 resource "aws_ssm_parameter" "mailgun" {
@@ -253,4 +262,11 @@ resource "aws_ssm_parameter" "mailgun" {
   value_wo         = var.mailgun_api_key
   value_wo_version = var.mailgun_api_key_version
   tags             = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = var.mailgun_api_key != null
+      error_message = "mail_client is mailgun: give mailgun_api_key, or the name of a parameter of yours as mailgun_api_key_parameter."
+    }
+  }
 }

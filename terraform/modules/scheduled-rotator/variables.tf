@@ -122,7 +122,7 @@ variable "reserved_concurrent_executions" {
 }
 
 variable "xray_tracing_mode" {
-  description = "PassThrough or Active."
+  description = "Tracing by X-Ray: PassThrough or Active."
   type        = string
   default     = "PassThrough"
 
@@ -142,18 +142,33 @@ variable "rotate_after_days" {
   description = "Age of a key, in whole days, after which a new one is made. A user's tag IKR:ROTATE_AFTER_DAYS comes before it."
   type        = number
   default     = 85
+
+  validation {
+    condition     = var.rotate_after_days >= 0 && var.rotate_after_days <= 3650 && floor(var.rotate_after_days) == var.rotate_after_days
+    error_message = "rotate_after_days is a whole number, 0 to 3650."
+  }
 }
 
 variable "delete_after_days" {
   description = "How long after the delivery of the new key the old one goes. A user's tag IKR:DELETE_AFTER_DAYS comes before it."
   type        = number
   default     = 5
+
+  validation {
+    condition     = var.delete_after_days >= 1 && var.delete_after_days <= 3650 && floor(var.delete_after_days) == var.delete_after_days
+    error_message = "delete_after_days is a whole number, 1 to 3650."
+  }
 }
 
 variable "retry_after_mins" {
   description = "How long to wait before an old key that could not go is looked at again."
   type        = number
   default     = 5
+
+  validation {
+    condition     = var.retry_after_mins >= 1 && var.retry_after_mins <= 10080 && floor(var.retry_after_mins) == var.retry_after_mins
+    error_message = "retry_after_mins is a whole number, 1 to 10080."
+  }
 }
 
 variable "encrypt_key_pair" {
@@ -163,7 +178,7 @@ variable "encrypt_key_pair" {
 }
 
 variable "mail_client" {
-  description = "ses, smtp or mailgun."
+  description = "How mails go: ses, smtp or mailgun."
   type        = string
   default     = "ses"
 
@@ -174,12 +189,17 @@ variable "mail_client" {
 }
 
 variable "mail_from" {
-  description = "The address that mails come from. The mail service must know it."
+  description = "The address that mails come from, without a name. The mail service must know it."
   type        = string
+
+  validation {
+    condition     = can(regex("^[^@\\s<>\"',;:()\\[\\]\\\\]+@([A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+$", var.mail_from))
+    error_message = "mail_from is one mail address, such as keys@example.com, without a name beside it."
+  }
 }
 
 variable "mail_allowed_domains" {
-  description = "Domains that keys may be mailed to, such as [\"example.com\", \"*.example.org\"]: whoever may tag a user chooses the address. [\"*\"] allows all. New in keyturn, and required."
+  description = "Domains that keys may be mailed to, such as `example.com`, or `*.example.org` for what is below it: whoever may tag a user chooses the address. `*` allows all. New in keyturn, and required."
   type        = list(string)
 
   validation {
@@ -189,7 +209,7 @@ variable "mail_allowed_domains" {
 }
 
 variable "smtp_protocol" {
-  description = "ssl (TLS from the start) or tls (STARTTLS)."
+  description = "How the SMTP server is spoken to: ssl (TLS from the start) or tls (STARTTLS)."
   type        = string
   default     = null
 
@@ -209,6 +229,17 @@ variable "smtp_server" {
   description = "Name of the SMTP server; needed where mail_client is smtp."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.mail_client != "smtp" || var.smtp_server != null
+    error_message = "mail_client is smtp: smtp_server is needed."
+  }
+}
+
+variable "smtp_user" {
+  description = "Whom the SMTP server knows; null = mail_from."
+  type        = string
+  default     = null
 }
 
 variable "smtp_password" {
@@ -223,6 +254,11 @@ variable "smtp_password_parameter" {
   description = "Name of an SSM parameter (SecureString) of yours that holds the password: then none is made."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.smtp_password_parameter == null ? true : can(regex("^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", var.smtp_password_parameter))
+    error_message = "smtp_password_parameter is the name of an SSM parameter, such as /ikr/secret/smtp."
+  }
 }
 
 variable "smtp_password_version" {
@@ -235,6 +271,11 @@ variable "mailgun_api_url" {
   description = "The URL that Mailgun takes messages at, such as https://api.eu.mailgun.net/v3/mg.example.com/messages; needed where mail_client is mailgun."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.mail_client != "mailgun" || var.mailgun_api_url != null
+    error_message = "mail_client is mailgun: mailgun_api_url is needed."
+  }
 }
 
 variable "mailgun_api_key" {
@@ -249,6 +290,11 @@ variable "mailgun_api_key_parameter" {
   description = "Name of an SSM parameter (SecureString) of yours that holds the API key: then none is made."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.mailgun_api_key_parameter == null ? true : can(regex("^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", var.mailgun_api_key_parameter))
+    error_message = "mailgun_api_key_parameter is the name of an SSM parameter, such as /ikr/secret/mailgun."
+  }
 }
 
 variable "mailgun_api_key_version" {
@@ -276,14 +322,37 @@ variable "keyturn_config" {
 }
 
 variable "user_path" {
-  description = "The roles may touch users below this IAM path only, such as /ci/."
+  description = "The functions look at users below this IAM path alone, such as /ci/, and their roles may reach no others."
   type        = string
   default     = "/"
 
   validation {
-    condition     = startswith(var.user_path, "/") && endswith(var.user_path, "/")
-    error_message = "A path of IAM begins and ends with a slash."
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)*$", var.user_path))
+    error_message = "A path of IAM begins and ends with a slash, such as /ci/; wildcards do not stand in it."
   }
+}
+
+variable "large_account" {
+  description = "Let the creator list the users of an account of more than a hundred at once, with a credential report: three permissions that know no resources, and far fewer calls."
+  type        = bool
+  default     = false
+}
+
+variable "more_permissions" {
+  description = "A policy document (JSON) that both roles get besides: what `keyturn policy --config keyturn.yaml` prints, where keyturn_config names other targets than mail or a policy that deactivates keys; kms:Decrypt where a parameter of yours has a key of yours."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.more_permissions == null ? true : can(jsondecode(var.more_permissions).Statement[0].Effect)
+    error_message = "more_permissions is an IAM policy document in JSON, with a list of statements."
+  }
+}
+
+variable "alarm_key_age_days" {
+  description = "An alarm when an Active key of the users that are looked at is older than this many days; null = none."
+  type        = number
+  default     = null
 }
 
 variable "permissions_boundary_arn" {

@@ -1,0 +1,55 @@
+import { runSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
+import type { Call } from "./fault-proxy.ts";
+
+/** The emulator's account, and the region of what is judged. */
+export const ACCOUNT = "123456789012";
+export const REGION = "eu-west-1";
+
+/** A policy document, as far as it is looked at here. */
+export interface PolicyText {
+  readonly Statement: readonly { readonly Action: readonly string[]; readonly Resource: readonly string[] }[];
+}
+
+/** What AWS would evaluate a call against. `path` = of users whose path the call does not say. */
+export function resourceOf({ action, body }: Call, path = "/ci/"): string {
+  const [service] = action.split(":");
+  if (service === "iam") {
+    const words = new URLSearchParams(body);
+    if (action === "iam:ListUsers" || action === "iam:ListAccountAliases") return "*";
+    return `arn:aws:iam::${ACCOUNT}:user${words.get("Path") ?? path}${words.get("UserName") ?? "ci-bot"}`;
+  }
+  const input = JSON.parse(body) as {
+    Name?: string;
+    SecretId?: string;
+    Path?: string;
+    TableName?: string;
+    FromEmailAddress?: string;
+  };
+  if (service === "dynamodb") return `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${input.TableName ?? ""}`;
+  if (service === "ses") return `arn:aws:ses:${REGION}:${ACCOUNT}:identity/${input.FromEmailAddress ?? ""}`;
+  if (service === "ssm")
+    return `arn:aws:ssm:${REGION}:${ACCOUNT}:parameter${(input.Name ?? input.Path ?? "").replace(/:[^/]*$|\/$/, "")}`;
+  return `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:${input.SecretId ?? input.Name ?? ""}-AbCdEf`;
+}
+
+/** What an independent simulator of IAM says of a call under this policy alone: `Allowed`, `ImplicitlyDenied`, or what is wrong. */
+export async function judge(policy: PolicyText, call: Call, path?: string): Promise<string> {
+  const tagKeys = [...new URLSearchParams(call.body)].filter(([name]) => /^Tags\.member\.\d+\.Key$/.test(name));
+  const from = call.action.startsWith("ses:") ? (JSON.parse(call.body) as { FromEmailAddress?: string }) : {};
+  const simulation: Simulation = {
+    request: {
+      principal: `arn:aws:iam::${ACCOUNT}:role/keyturn`,
+      action: call.action,
+      resource: { resource: resourceOf(call, path), accountId: ACCOUNT },
+      contextVariables: {
+        ...(tagKeys.length === 0 ? {} : { "aws:TagKeys": tagKeys.map(([, key]) => key) }),
+        ...(from.FromEmailAddress === undefined ? {} : { "ses:FromAddress": from.FromEmailAddress }),
+      },
+    },
+    identityPolicies: [{ name: "keyturn", policy }],
+    serviceControlPolicies: [],
+    resourceControlPolicies: [],
+  };
+  const response = await runSimulation(simulation, {});
+  return response.resultType === "error" ? JSON.stringify(response.errors) : response.overallResult;
+}
