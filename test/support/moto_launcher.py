@@ -123,6 +123,15 @@ def install():
 
     handlers.list_users, handlers.list_access_keys, handlers.list_user_tags = list_users, list_access_keys, list_user_tags
 
+    delete_user = iam_models.IAMBackend.delete_user
+
+    def delete_user_without_keys(self, user_name):
+        if self.list_access_keys(user_name):
+            raise iam_models.DeleteConflictException("Cannot delete entity, must delete access keys first.")
+        return delete_user(self, user_name)
+
+    iam_models.IAMBackend.delete_user = delete_user_without_keys
+
     identity = sts_responses.TokenResponse.get_caller_identity
 
     def get_caller_identity(self):
@@ -152,13 +161,28 @@ def find_key(access_key_id):
     return None
 
 
-def call_function(event):
-    request = urllib.request.Request(BRIDGE["url"], json.dumps(event).encode(), {"content-type": "application/json"})
+def call_function(event, arn):
+    headers = {"content-type": "application/json", "x-function-arn": arn}
+    request = urllib.request.Request(BRIDGE["url"], json.dumps(event).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=120) as response:
             return response.status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def step_event(secret, version_id, step):
+    return {
+        "Step": f"{step}Secret",
+        "SecretId": secret.arn,
+        "ClientRequestToken": version_id,
+        "RotationToken": "canary-rotation-token",
+    }
+
+
+def current_value(secret):
+    current = [version for version in secret.versions.values() if "AWSCURRENT" in version["version_stages"]]
+    return {"secret_string": version["secret_string"] for version in current}
 
 
 def install_secrets():
@@ -187,6 +211,8 @@ def install_secrets():
         if BRIDGE["url"] is None:
             return plain_rotate(self, secret_id, client_request_token, rotation_lambda_arn, rotation_rules, rotate_immediately)
         secret = self.secrets[secret_id]
+        rules = rotation_rules or {}
+        secret.auto_rotate_after_days = rules.get("AutomaticallyAfterDays", secret.auto_rotate_after_days)
         unfinished = [
             version
             for version in secret.versions.values()
@@ -202,9 +228,16 @@ def install_secrets():
             }
         secret.rotation_requested = secret.rotation_enabled = True
         secret.rotation_lambda_arn = rotation_lambda_arn or secret.rotation_lambda_arn or "arn:aws:lambda:eu-west-1:123456789012:function:bridge"
+        if not rotate_immediately:
+            if not unfinished:
+                # AWS tries the configuration out with a copy of the current value, which it takes away again.
+                secret.versions[version_id].update(current_value(secret))
+                call_function(step_event(secret, version_id, "test"), secret.rotation_lambda_arn)
+                del secret.versions[version_id]
+            return json.dumps({"ARN": secret.arn, "Name": secret.name})
         for _ in range(BRIDGE["tries"]):
-            event = {"SecretId": secret.arn, "ClientRequestToken": version_id, "RotationToken": "canary-rotation-token"}
-            if all(call_function({**event, "Step": f"{step}Secret"}) for step in ("create", "set", "test", "finish")):
+            events = [step_event(secret, version_id, step) for step in ("create", "set", "test", "finish")]
+            if all(call_function(event, secret.rotation_lambda_arn) for event in events):
                 break
         if unfinished:
             raise secret_errors.InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")
