@@ -26,6 +26,13 @@ const table = (heading: readonly string[], rows: readonly (readonly string[])[])
   return [line(heading), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 };
 
+const onOneLine = (type: string): string =>
+  type
+    .replaceAll(/\{\s*\n\s*/g, "{ ")
+    .replaceAll(/\s*\n\s*\}/g, " }")
+    .replaceAll(/\s*\n\s*/g, ", ")
+    .replaceAll(/ +/g, " ");
+
 const between = (text: string, mark: string, inner: string): string =>
   text.replace(
     new RegExp(`<!-- ${mark} -->.*<!-- /${mark} -->`, "s"),
@@ -49,7 +56,7 @@ describe.each(readdirSync(MODULES).filter((name) => keepers.includes(name)))("th
           ["variable", "type", "default", ""],
           variables.map(([name, { type, description = "", ...rest }]) => [
             `\`${name}\``,
-            String(type).replace(/^\$\{(.*)\}$/, "$1"),
+            onOneLine(String(type).replace(/^\$\{(.*)\}$/s, "$1")),
             "default" in rest ? `\`${JSON.stringify(rest["default"])}\`` : "required",
             description,
           ]),
