@@ -132,6 +132,9 @@ def install():
 
     iam_models.IAMBackend.delete_user = delete_user_without_keys
 
+    # Who deletes a user by force asks for these, too; moto knows none.
+    handlers.list_service_specific_credentials = lambda self: iam_responses.ActionResult({"ServiceSpecificCredentials": []})
+
     identity = sts_responses.TokenResponse.get_caller_identity
 
     def get_caller_identity(self):

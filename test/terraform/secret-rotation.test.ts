@@ -57,7 +57,9 @@ describe.skipIf(missing !== null)(`the modules rotator and rotatable-user ${miss
       env: {
         PATH: process.env["PATH"],
         AWS_ENDPOINT_URL: moto.url,
+        // By either name: versions of the AWS CLI differ.
         AWS_REGION: REGION,
+        AWS_DEFAULT_REGION: REGION,
         AWS_ACCESS_KEY_ID: "ASIATESTRUNNER000000",
         AWS_SECRET_ACCESS_KEY: "test",
         // The profile that would call the reader again.
