@@ -3,7 +3,8 @@
 Prints one JSON line when it listens. Stops when its standard input ends, that is, when the test process dies.
 
 moto is laxer than IAM. Closed here: lists are paged as IAM pages them (small pages, so that tests see several), Inactive keys
-cannot sign in, and the clock can be shifted (IAM's dates and the Date header with it), so that weeks pass in a moment.
+cannot sign in, users that have keys cannot be deleted, and the clock can be shifted (IAM's dates and the Date header with it), so
+that weeks pass in a moment.
 
   POST /__test/reset                                       everything back to the start
   POST /__test/seed   {"users": [{"name", "path", "tags", "password", "keys": [{"ageDays", "status", "usedDaysAgo", "service"}]}]}
@@ -14,8 +15,8 @@ cannot sign in, and the clock can be shifted (IAM's dates and the Date header wi
   POST /__test/keys                                        all keys of all accounts
   POST /__test/bridge {"url", "tries"}                     RotateSecret calls this in place of a Lambda function, step by step
 
-Secrets Manager is made as strict as AWS documents it: a version is written once, AWSCURRENT takes AWSPENDING off the version that
-it moves to, and a rotation whose function failed is begun again.
+Secrets Manager is made as strict as AWS documents it: a version is written once, AWSCURRENT is on one version and takes AWSPENDING off
+it, and a rotation whose function failed is begun again.
 """
 
 import datetime as dt
@@ -208,6 +209,8 @@ def install_secrets():
         if version_stage == "AWSCURRENT" and move_to_version_id:
             stages = self.secrets[secret_id].versions[move_to_version_id]["version_stages"]
             stages[:] = [stage for stage in stages if stage != "AWSPENDING"]
+            # What is read without a stage, and what the next value takes AWSCURRENT from.
+            self.secrets[secret_id].default_version_id = move_to_version_id
         return answer
 
     def rotate(self, secret_id, client_request_token=None, rotation_lambda_arn=None, rotation_rules=None, rotate_immediately=True):

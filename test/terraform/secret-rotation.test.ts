@@ -9,8 +9,11 @@ import {
   RotateSecretCommand,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
-import { CreateAccessKeyCommand, IAMClient } from "@aws-sdk/client-iam";
+import { CreateAccessKeyCommand, GetPolicyCommand, GetPolicyVersionCommand, IAMClient } from "@aws-sdk/client-iam";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { policyDocument } from "../../src/core/permissions.ts";
+import { functionPermissions } from "../../src/secret-rotation/permissions.ts";
+import { readSettings } from "../../src/secret-rotation/settings.ts";
 import { DeployedFunctions } from "../support/deployed-functions.ts";
 import { packFunctions } from "../support/function-bundle.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
@@ -51,6 +54,17 @@ describe.skipIf(missing !== null)(`the modules rotator and rotatable-user ${miss
     await moto.stop();
   });
 
+  /** What a policy of the emulated account says. */
+  async function deployedStatements(name: string): Promise<readonly unknown[]> {
+    const PolicyArn = `arn:aws:iam::123456789012:policy/${name}`;
+    const { Policy } = await iam.send(new GetPolicyCommand({ PolicyArn }));
+    const { PolicyVersion } = await iam.send(
+      new GetPolicyVersionCommand({ PolicyArn, VersionId: Policy?.DefaultVersionId }),
+    );
+    const document = JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? "{}")) as { Statement: unknown[] };
+    return document.Statement;
+  }
+
   /** What a pipeline gets from the example's reader. */
   async function readKey(name: string): Promise<unknown> {
     const { stdout } = await promisify(execFile)(join(tf.folder, "deploy/read-key.sh"), [name], {
@@ -72,7 +86,9 @@ describe.skipIf(missing !== null)(`the modules rotator and rotatable-user ${miss
   /** What consumers of a secret get. */
   async function served(name: string): Promise<Readonly<Record<string, string>>> {
     const { VersionIdsToStages = {} } = await secrets.send(new DescribeSecretCommand({ SecretId: name }));
-    const current = Object.entries(VersionIdsToStages).find(([, stages]) => stages.includes("AWSCURRENT"))?.[0];
+    const bearers = Object.entries(VersionIdsToStages).filter(([, stages]) => stages.includes("AWSCURRENT"));
+    expect(bearers).toHaveLength(1);
+    const [current] = bearers[0] ?? [];
     const { SecretString } = await secrets.send(new GetSecretValueCommand({ SecretId: name, VersionId: current }));
     return JSON.parse(SecretString ?? "{}") as Record<string, string>;
   }
@@ -142,6 +158,15 @@ output "prefixed" {
     const [name, first, prefixed] = ["dev/app-bot-key", await keyOf("dev/app-bot-key"), tf.outputs()["prefixed"]];
     expect([String(prefixed).startsWith("dev/prefixed-"), (await keyIds()).length]).toEqual([true, 2]);
     expect(await served(String(prefixed))).toMatchObject({ UserName: "b+o=t,@x" });
+    const place = { partition: "aws", account: "123456789012", region: REGION, kmsKeyArns: [] };
+    for (const [policy, of] of [
+      ["RotateAccessKeyLambdaPolicy", "rotate-secret"],
+      ["CleanupAccessKeyLambdaPolicy", "cleanup-secrets"],
+    ] as const)
+      expect(await deployedStatements(policy)).toEqual([
+        ...policyDocument(functionPermissions(of, place, readSettings({}))).Statement,
+        expect.objectContaining({ Sid: "WriteLogs" }),
+      ]);
     expect(await tf.plan()).toEqual([]);
 
     await moto.shift(31 * DAY);
@@ -239,6 +264,7 @@ module "app_bot" {
       { TF_VAR_test_bucket: "keyturn-test-bucket", TF_VAR_region: REGION, TF_VAR_packages: packages },
       "rotatable-user",
     );
+    await tf.must("fmt", "-check");
     await tf.overrideProvider();
     await tf.must("validate");
     await tf.plan();
@@ -275,6 +301,7 @@ module "app_bot" {
     async (module) => {
       tf.remove();
       tf = new Stack(moto.url, plainConfig);
+      await tf.must("fmt", "-check", "-recursive", `modules/${module}`);
       await tf.must(`-chdir=modules/${module}`, "init", "-backend=false");
       await tf.must(`-chdir=modules/${module}`, "validate");
       const { code, out } = await tf.run(`-chdir=modules/${module}`, "test");
