@@ -20,6 +20,17 @@ import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 import { writeOlderRotator } from "../support/older-rotator.ts";
 import { plainConfig, Stack, terraformMissing } from "../support/terraform.ts";
 
+/*
+ * What the emulator cannot show, so that nothing here proves it:
+ *
+ *   who may call the functions, and what their roles may do   it enforces no policy: tests of the policies are in test/integration
+ *   a rotation in the background                              RotateSecret waits for the function, and an apply with it
+ *   a first version that AWS removed                          it keeps all: here Terraform forgets it, or replaces it
+ *   schedules and alarms                                      neither fires: the test calls the cleanup itself
+ *   another architecture of a function                        it keeps the first one, so the older functions here have ours already
+ *   a key that S3 refuses                                     any may read: test/examples has the tester's answer to that
+ */
+
 const DAY = 86_400;
 const REGION = "eu-central-1";
 const missing = motoMissing ?? terraformMissing;
