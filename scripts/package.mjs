@@ -8,13 +8,19 @@ import { rolldown } from "rolldown";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** A function is a file in src/lambda that exports `handler`, and a line here. */
-const FUNCTIONS = ["creator", "destructor", "rotate-secret", "cleanup-secrets"];
+/** A function is a file that exports `handler`, and a line here. */
+const FUNCTIONS = {
+  creator: "src/lambda/creator.ts",
+  destructor: "src/lambda/destructor.ts",
+  "rotate-secret": "src/lambda/rotate-secret.ts",
+  "cleanup-secrets": "src/lambda/cleanup-secrets.ts",
+  tester: "examples/rotatable-user/tester/index.ts",
+};
 
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-const [folder = join(ROOT, "dist-lambda")] = process.argv.slice(2);
+const [folder = join(ROOT, "dist-lambda"), ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
-for (const name of FUNCTIONS) {
+for (const name of only.length > 0 ? only : Object.keys(FUNCTIONS)) {
   const { files, atStart } = await bundle(name);
   const bytes = zip(files);
   writeFileSync(join(folder, `${name}.zip`), bytes);
@@ -28,7 +34,7 @@ function kilobytes(count) {
 async function bundle(name) {
   const build = await rolldown({
     cwd: ROOT,
-    input: join(ROOT, `src/lambda/${name}.ts`),
+    input: join(ROOT, FUNCTIONS[name]),
     platform: "node",
     // With "main" first, nothing of the AWS SDK is left out that is not used.
     resolve: { mainFields: ["module", "main"] },

@@ -16,7 +16,7 @@ import { policyDocument, type Statement } from "../../src/core/permissions.ts";
 import { functionPermissions, userPermissions } from "../../src/secret-rotation/permissions.ts";
 import { readSettings } from "../../src/secret-rotation/settings.ts";
 import { type Call, type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
-import { bundledHandler, type Handler } from "../support/function-bundle.ts";
+import { packagedHandler, type Handler } from "../support/function-bundle.ts";
 import { callerEnvironment, typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto } from "../support/moto.ts";
 
@@ -39,7 +39,7 @@ describe.skipIf(motoMissing !== null)(`the functions of Secrets Manager ${motoMi
   beforeAll(async () => {
     moto = await startMoto();
     proxy = await startFaultProxy(moto.url);
-    rotateSecret = await bundledHandler("rotate-secret");
+    rotateSecret = await packagedHandler("rotate-secret");
     // What AWS does between Secrets Manager and Lambda: a call with the event, which ends well or does not.
     bridge = createServer((request, response) => {
       const parts: Buffer[] = [];

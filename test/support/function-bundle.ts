@@ -1,22 +1,30 @@
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "rolldown";
 import { temporaryFolder } from "./cli.ts";
 
 /** As Lambda calls a function. */
 export type Handler = (event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<unknown>;
 
-/** A function of `src/lambda` in one file with all that it needs, as it is deployed, loaded into this process. */
-export async function bundledHandler(name: string): Promise<Handler> {
-  const file = join(temporaryFolder(), "index.mjs");
-  await build({
-    input: fileURLToPath(new URL(`../../src/lambda/${name}.ts`, import.meta.url)),
-    platform: "node",
-    resolve: { mainFields: ["module", "main"] },
-    output: { file, format: "esm", codeSplitting: false },
-    logLevel: "silent",
-  });
-  const loaded: unknown = await import(pathToFileURL(file).href);
+const PACK = fileURLToPath(new URL("../../scripts/package.mjs", import.meta.url));
+
+/** Makes the packages of these functions as `npm run package` does. Answers with the folder that they are in. */
+export function packFunctions(...names: readonly string[]): string {
+  const folder = temporaryFolder();
+  execFileSync(process.execPath, [PACK, folder, ...names]);
+  return folder;
+}
+
+/** Unpacks a package, as Lambda does. The emulator, without which no function runs here, comes with a Python. */
+export function unpackFunction(zip: string): string {
+  const folder = temporaryFolder();
+  execFileSync("python3", ["-m", "zipfile", "-e", zip, folder]);
+  return join(folder, "index.mjs");
+}
+
+/** A function of its package, as it is deployed, loaded into this process. */
+export async function packagedHandler(name: string): Promise<Handler> {
+  const loaded: unknown = await import(pathToFileURL(unpackFunction(join(packFunctions(name), `${name}.zip`))).href);
   if (typeof loaded !== "object" || loaded === null || !("handler" in loaded) || typeof loaded.handler !== "function")
     throw new Error(`${name} has no handler`);
   return loaded.handler as Handler; // just looked at

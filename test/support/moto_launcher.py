@@ -3,7 +3,8 @@
 Prints one JSON line when it listens. Stops when its standard input ends, that is, when the test process dies.
 
 moto is laxer than IAM. Closed here: lists are paged as IAM pages them (small pages, so that tests see several), Inactive keys
-cannot sign in, and the clock can be shifted (IAM's dates and the Date header with it), so that weeks pass in a moment.
+cannot sign in, users that have keys cannot be deleted, and the clock can be shifted (IAM's dates and the Date header with it), so
+that weeks pass in a moment.
 
   POST /__test/reset                                       everything back to the start
   POST /__test/seed   {"users": [{"name", "path", "tags", "password", "keys": [{"ageDays", "status", "usedDaysAgo", "service"}]}]}
@@ -14,8 +15,8 @@ cannot sign in, and the clock can be shifted (IAM's dates and the Date header wi
   POST /__test/keys                                        all keys of all accounts
   POST /__test/bridge {"url", "tries"}                     RotateSecret calls this in place of a Lambda function, step by step
 
-Secrets Manager is made as strict as AWS documents it: a version is written once, AWSCURRENT takes AWSPENDING off the version that
-it moves to, and a rotation whose function failed is begun again.
+Secrets Manager is made as strict as AWS documents it: a version is written once, AWSCURRENT is on one version and takes AWSPENDING off
+it, and a rotation whose function failed is begun again.
 """
 
 import datetime as dt
@@ -123,6 +124,18 @@ def install():
 
     handlers.list_users, handlers.list_access_keys, handlers.list_user_tags = list_users, list_access_keys, list_user_tags
 
+    delete_user = iam_models.IAMBackend.delete_user
+
+    def delete_user_without_keys(self, user_name):
+        if self.list_access_keys(user_name):
+            raise iam_models.DeleteConflictException("Cannot delete entity, must delete access keys first.")
+        return delete_user(self, user_name)
+
+    iam_models.IAMBackend.delete_user = delete_user_without_keys
+
+    # Who deletes a user by force asks for these, too; moto knows none.
+    handlers.list_service_specific_credentials = lambda self: iam_responses.ActionResult({"ServiceSpecificCredentials": []})
+
     identity = sts_responses.TokenResponse.get_caller_identity
 
     def get_caller_identity(self):
@@ -152,13 +165,28 @@ def find_key(access_key_id):
     return None
 
 
-def call_function(event):
-    request = urllib.request.Request(BRIDGE["url"], json.dumps(event).encode(), {"content-type": "application/json"})
+def call_function(event, arn):
+    headers = {"content-type": "application/json", "x-function-arn": arn}
+    request = urllib.request.Request(BRIDGE["url"], json.dumps(event).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=120) as response:
             return response.status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def step_event(secret, version_id, step):
+    return {
+        "Step": f"{step}Secret",
+        "SecretId": secret.arn,
+        "ClientRequestToken": version_id,
+        "RotationToken": "canary-rotation-token",
+    }
+
+
+def current_value(secret):
+    current = [version for version in secret.versions.values() if "AWSCURRENT" in version["version_stages"]]
+    return {"secret_string": version["secret_string"] for version in current}
 
 
 def install_secrets():
@@ -181,12 +209,16 @@ def install_secrets():
         if version_stage == "AWSCURRENT" and move_to_version_id:
             stages = self.secrets[secret_id].versions[move_to_version_id]["version_stages"]
             stages[:] = [stage for stage in stages if stage != "AWSPENDING"]
+            # What is read without a stage, and what the next value takes AWSCURRENT from.
+            self.secrets[secret_id].default_version_id = move_to_version_id
         return answer
 
     def rotate(self, secret_id, client_request_token=None, rotation_lambda_arn=None, rotation_rules=None, rotate_immediately=True):
         if BRIDGE["url"] is None:
             return plain_rotate(self, secret_id, client_request_token, rotation_lambda_arn, rotation_rules, rotate_immediately)
         secret = self.secrets[secret_id]
+        rules = rotation_rules or {}
+        secret.auto_rotate_after_days = rules.get("AutomaticallyAfterDays", secret.auto_rotate_after_days)
         unfinished = [
             version
             for version in secret.versions.values()
@@ -202,9 +234,16 @@ def install_secrets():
             }
         secret.rotation_requested = secret.rotation_enabled = True
         secret.rotation_lambda_arn = rotation_lambda_arn or secret.rotation_lambda_arn or "arn:aws:lambda:eu-west-1:123456789012:function:bridge"
+        if not rotate_immediately:
+            if not unfinished:
+                # AWS tries the configuration out with a copy of the current value, which it takes away again.
+                secret.versions[version_id].update(current_value(secret))
+                call_function(step_event(secret, version_id, "test"), secret.rotation_lambda_arn)
+                del secret.versions[version_id]
+            return json.dumps({"ARN": secret.arn, "Name": secret.name})
         for _ in range(BRIDGE["tries"]):
-            event = {"SecretId": secret.arn, "ClientRequestToken": version_id, "RotationToken": "canary-rotation-token"}
-            if all(call_function({**event, "Step": f"{step}Secret"}) for step in ("create", "set", "test", "finish")):
+            events = [step_event(secret, version_id, step) for step in ("create", "set", "test", "finish")]
+            if all(call_function(event, secret.rotation_lambda_arn) for event in events):
                 break
         if unfinished:
             raise secret_errors.InvalidRequestException("A previous rotation isn't complete. That rotation will be reattempted.")

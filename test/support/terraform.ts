@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MAIN, temporaryFolder } from "./cli.ts";
 
-const MODULES = fileURLToPath(new URL("../../terraform/modules/", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The oldest that the modules promise to work with. */
 const PROVIDER = `terraform {
@@ -93,17 +93,25 @@ export interface Ran {
 
 /** One configuration in a folder of its own, with the modules of the package in `./modules`, against an emulator. */
 export class Stack {
-  readonly folder = temporaryFolder();
+  readonly #root = temporaryFolder();
+  /** Where the configuration is, and what Terraform keeps. */
+  readonly folder: string;
   readonly #env: Readonly<Record<string, string>>;
   /** Everything that any command said. */
   said = "";
 
-  /** `env` comes on top of what every command finds: the emulator's address, credentials, and keyturn without waiting. */
-  constructor(endpoint: string, env: Readonly<Record<string, string>> = {}) {
-    cpSync(MODULES, join(this.folder, "modules"), { recursive: true });
+  /**
+   * `env` comes on top of what every command finds: the emulator's address, credentials, and keyturn without waiting. `example` = the
+   * configuration is this example, with the modules where it looks for them.
+   */
+  constructor(endpoint: string, env: Readonly<Record<string, string>> = {}, example: string | null = null) {
+    this.folder = example === null ? this.#root : join(this.#root, "examples", example);
+    if (example !== null) cpSync(join(ROOT, "examples", example), this.folder, { recursive: true });
+    const modules = example === null ? "modules" : "terraform/modules";
+    cpSync(join(ROOT, "terraform/modules"), join(this.#root, modules), { recursive: true });
     this.#env = {
       PATH: process.env["PATH"] ?? "",
-      HOME: this.folder,
+      HOME: this.#root,
       TMPDIR: tmpdir(),
       TF_CLI_CONFIG_FILE: found.config,
       TF_IN_AUTOMATION: "1",
@@ -121,6 +129,12 @@ export class Stack {
   /** Replaces the configuration, and fetches its modules. */
   async write(main: string): Promise<void> {
     writeFileSync(join(this.folder, "main.tf"), `${PROVIDER}${MOTO_PROVIDER}${main}`);
+    await this.must("get");
+  }
+
+  /** Has the example reach the emulator, and fetches its modules. */
+  async overrideProvider(): Promise<void> {
+    writeFileSync(join(this.folder, "override.tf"), MOTO_PROVIDER.replace(/^ *region .*\n/m, ""));
     await this.must("get");
   }
 
@@ -188,7 +202,7 @@ export class Stack {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.#root, { recursive: true, force: true });
   }
 }
 
