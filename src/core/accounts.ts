@@ -25,6 +25,8 @@ export interface MemberRole {
 
 /** What holds in one account alone. What is null is as in all others. */
 export interface AccountOverride {
+  /** Where its policy stands in the file, as keys and indexes, for messages. */
+  readonly path: readonly (string | number)[];
   readonly role: string | null;
   readonly externalId: string | null;
   /** Policy, targets and window, laid over those of the file. */
