@@ -362,13 +362,13 @@ function ownTargets(
     }
     takenBy.set(destination.label, user.userName);
     if (isShared === true && claims !== null && !destination.label.startsWith(NO_TARGET))
-      claim(claims, destination.label, account, user.userName);
+      stakeClaim(claims, destination.label, account, user.userName);
     return destination;
   };
 }
 
 /** A user keeps its own claim: a run may look at it more than once. */
-function claim(claims: Map<string, string>, label: string, account: string, userName: string): void {
+function stakeClaim(claims: Map<string, string>, label: string, account: string, userName: string): void {
   const claimant = `${userName} of account ${account}`;
   const other = claims.get(label) ?? claimant;
   if (other !== claimant)

@@ -168,7 +168,7 @@ const leadsThere = ({ account, role }: { readonly account: string; readonly role
   [null, account].includes(accountOfRole(role ?? ""));
 
 /** Whether `accounts` is no more than the ids of accounts. */
-export const isGuard = <T>(given: readonly string[] | T): given is readonly string[] =>
+export const isGuard = (given: unknown): given is readonly string[] =>
   Array.isArray(given) && given.every((each) => typeof each === "string");
 
 /** The members that `accounts` names, in either form. */

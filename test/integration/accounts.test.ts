@@ -253,6 +253,32 @@ organization:
     });
   });
 
+  it("are not worked in where a role leads elsewhere, and no two of them share a target", async () => {
+    await moto.seed([{ name: id("dev"), keys: [{ ageDays: 1 }] }], id("prod"));
+    await moto.seed([{ name: id("prod"), keys: [{ ageDays: 1 }] }], id("dev"));
+    const twisted = join(temporaryFolder(), "keyturn.yaml");
+    // Whoever may name users can make the two targets one, although each has all that tells them apart.
+    const own = 'deliver: "ssm:/keys/{user}/{account}", policy: { rotateAfter: 300d }, select: { name: "*" }';
+    writeFileSync(
+      twisted,
+      readFileSync(config, "utf8").replace("policy: { rotateAfter: 300d }, select: { path: /ci/ }", own),
+    );
+    const words = ["scan", "--all-accounts", "--config", twisted, "--format", "json"];
+    const both = read((await typed([...words, "--account", id("prod"), "--account", id("dev")], proxy.url)).out);
+    expect(both.accounts.map(({ outcome, code }) => `${outcome} ${code}`).toSorted()).toEqual([
+      "done done",
+      "failed unusable",
+    ]);
+    expect(JSON.stringify(both)).toContain("would share the target ssm:/keys/");
+
+    proxy.rewrite = ({ action }, body) =>
+      action === "sts:GetCallerIdentity" ? body.replaceAll(id("prod"), "999999999999") : body;
+    const before = proxy.counts()["iam:ListUsers"] ?? 0;
+    const document = read((await all("scan", "--format", "json", "--account", id("prod"))).out);
+    expect(document.accounts).toMatchObject([{ outcome: "failed", code: "wrong-account", users: [] }]);
+    expect(proxy.counts()["iam:ListUsers"]).toBe(before);
+  });
+
   it("can be entered one by one, for what a person does", async () => {
     const words = ["--config", config, "--account", id("prod")];
     const status = await typed(["status", "bob", ...words], proxy.url);

@@ -1,0 +1,3 @@
+import { summarize } from "../src/report/words.ts";
+import { show } from "./table.ts";
+import { FleetReport } from "../src/cli/fleet-report.ts";
