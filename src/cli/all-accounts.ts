@@ -6,7 +6,7 @@ import type { UserReport } from "../core/result.ts";
 import { approve } from "./approval.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { beginFleet, type FleetInvocation, type FleetRunFlags } from "./fleet-invocation.ts";
-import { FleetReport } from "./fleet-report.ts";
+import { FleetReport, NOTHING } from "./fleet-report.ts";
 import type { Io } from "./io.ts";
 import { type AuditFlags, type LimitFlags, selectorsFrom } from "./options.ts";
 import { showProgress, showSeen } from "./progress.ts";
@@ -99,7 +99,7 @@ export async function runAll(io: Io, flags: RunFlags, chosen: ChosenSettings, pl
     const reports = await session.run(users, rules, journal);
     const switched = await proveSwitchOver(io, { session, flags: fleet.flags }, users, reports, journal);
     kept?.audit.end(session.clock.now());
-    if (kept?.file !== null && kept !== null) report.keptAudit(account, kept.audit.head, kept.file);
+    if (kept !== null) report.keptAudit(account, { head: kept.audit.head, file: kept.file });
     if (!switched) report.notSwitched(account);
     return reports;
   });
@@ -194,7 +194,7 @@ async function workIn(
 ): Promise<void> {
   const of = (fields: Omit<AccountReport, "account" | "name">): AccountReport => ({ ...member, ...fields });
   if (signal.aborted) {
-    report.add(of({ outcome: "interrupted", code: "interrupted", sentence: NOT_BEGUN, ...NOTHING }), []);
+    report.add(of({ ...NOTHING, outcome: "interrupted", code: "interrupted", sentence: NOT_BEGUN }), []);
     return;
   }
   let entered: Awaited<ReturnType<Hub["enter"]>> | null = null;
@@ -203,22 +203,18 @@ async function workIn(
     entered = await hub.enter(account, await settingsOf(account), pathsOf(account), print);
     const { session, notes } = entered;
     const users = await work(session, signal);
-    const listing = session.listingSource === null ? [] : [`listed by ${session.listingSource}`];
     const caller = session.caller.arn;
-    report.add(
-      of({ outcome: "done", code: "done", sentence: "", hint: null, caller, notes: [...notes, ...listing] }),
-      users,
-    );
+    const found = { caller, listing: session.listingSource, notes };
+    report.add(of({ ...NOTHING, outcome: "done", code: "done", sentence: "", ...found }), users);
   } catch (error) {
     const caller = entered?.session.caller.arn ?? null;
-    report.add(of({ ...whyNot(error), caller, notes: [] }), []);
+    report.add(of({ ...NOTHING, ...whyNot(error), caller }), []);
   } finally {
     entered?.close();
   }
 }
 
 const NOT_BEGUN = "the run ended before its turn came";
-const NOTHING = { hint: null, caller: null, notes: [] } as const;
 
 /** Why an account was not done. What is no error of input, of AWS or of a person is a bug, and is thrown on. */
 function whyNot(error: unknown): Pick<AccountReport, "outcome" | "code" | "sentence" | "hint"> {

@@ -17,6 +17,11 @@ import type { OutputFlags } from "./options.ts";
 import { checkResultFile, writeResult } from "./result-file.ts";
 import { version } from "./version.ts";
 
+const NOT_SWITCHED = "the profile that signs this run was not switched over; see standard error";
+
+/** What an account has that was not entered. */
+export const NOTHING = { hint: null, caller: null, listing: null, audit: null, notes: [] } as const;
+
 /** Tells of each account as soon as it is done, and of all at the end. Keeps the users only where one document is asked for. */
 export class FleetReport {
   readonly #io: Io;
@@ -27,8 +32,8 @@ export class FleetReport {
   readonly #file: string | null;
   readonly #totals = new Totals();
   readonly #documents: ReturnType<typeof accountWithUsers>[] = [];
-  /** Notes and audits of accounts that are being worked in, by account. */
-  readonly #notes = new Map<string, string[]>();
+  /** The audits of accounts that are being worked in. */
+  readonly #audits = new Map<string, AccountReport["audit"]>();
   readonly #notSwitched = new Set<string>();
 
   constructor(
@@ -46,7 +51,7 @@ export class FleetReport {
     this.#file = report ?? null;
     for (const { code, sentence, account, name } of fleet.left) {
       const outcome = code === "not-in-organization" ? "failed" : "skipped";
-      this.add({ account, name, outcome, code, sentence, hint: null, caller: null, notes: [] }, []);
+      this.add({ account, name, outcome, code, sentence, ...NOTHING }, []);
     }
   }
 
@@ -55,23 +60,21 @@ export class FleetReport {
     if (this.#file !== null) await checkResultFile(this.#file);
   }
 
-  keptAudit(account: string, head: string, file: string): void {
-    this.#note(account, `the audit in ${file} ends with ${head}`);
+  keptAudit(account: string, audit: AccountReport["audit"]): void {
+    this.#audits.set(account, audit);
   }
 
   notSwitched(account: string): void {
     this.#notSwitched.add(account);
-    this.#note(account, "the profile that signs this run was not switched over; see standard error");
   }
 
-  #note(account: string, note: string): void {
-    this.#notes.set(account, [...(this.#notes.get(account) ?? []), note]);
-  }
-
-  add(account: AccountReport, users: readonly UserReport[]): void {
-    const notes = [...account.notes, ...(this.#notes.get(account.account) ?? [])];
+  add(report: AccountReport, users: readonly UserReport[]): void {
+    const { account } = report;
+    const audit = this.#audits.get(account) ?? null;
+    const notes = this.#notSwitched.has(account) ? [...report.notes, NOT_SWITCHED] : report.notes;
+    this.#audits.delete(account);
     const now = this.#fleet.hub.clock.now();
-    const entry = this.#totals.add({ ...account, notes }, users);
+    const entry = this.#totals.add({ ...report, audit, notes }, users);
     if (this.#format === "ndjson") this.#io.out(linesOf(entry, users, now));
     if (this.#format === "json" || this.#file !== null) this.#documents.push(accountWithUsers(entry, users, now));
   }

@@ -36,6 +36,10 @@ export interface AccountReport {
   readonly hint: string | null;
   /** The ARN that the account was worked in by; null where it was not entered. */
   readonly caller: string | null;
+  /** Where what is known of users that were not read exactly comes from; null where all were. */
+  readonly listing: string | null;
+  /** Where its audit is kept, and the hash of its last line; null where none is. */
+  readonly audit: { readonly head: string; readonly file: string | null } | null;
   /** What else a person should know: whole sentences. */
   readonly notes: readonly string[];
 }

@@ -181,7 +181,15 @@ export function accountLines(
 ): string {
   const { account, caller, endedAt } = head;
   const totals = new Totals();
-  const done = { outcome: "done", code: "done", sentence: "", hint: null, notes: [] } as const;
+  const done = {
+    outcome: "done",
+    code: "done",
+    sentence: "",
+    hint: null,
+    listing: null,
+    audit: null,
+    notes: [],
+  } as const;
   const entry = totals.add({ account, caller, name: null, ...done }, users);
   return `${linesOf(entry, users, endedAt)}\n${totalsLine(head, command, special, totals, endedAt)}`;
 }

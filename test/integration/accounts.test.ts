@@ -280,15 +280,15 @@ organization:
   });
 
   it("can be entered one by one, for what a person does", async () => {
-    const words = ["--config", config, "--account", id("prod")];
+    const words = ["--config", config, "--account", id("dev")];
     const status = await typed(["status", "bob", ...words], proxy.url);
     expect(status.out).toContain("bob");
     expect(status.code).toBe(0);
     const held = await typed(["hold", "bob", "--until", "2099-01-01", "--yes", ...words], proxy.url);
     expect(held.err).toBe("");
-    const document = read((await all("scan", "--format", "json", "--account", id("prod"))).out);
+    const document = read((await all("scan", "--format", "json", "--account", id("dev"))).out);
     expect(document.accounts).toHaveLength(1);
-    expect(bobIn(document, id("prod"))).toMatchObject({ code: "on-hold" });
+    expect(bobIn(document, id("dev"))).toMatchObject({ code: "on-hold" });
   });
 
   it.each([

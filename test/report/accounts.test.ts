@@ -12,6 +12,8 @@ const accountOf = (told: Partial<AccountReport> = {}): AccountReport => ({
   sentence: "",
   hint: null,
   caller: "arn:aws:sts::111122223333:assumed-role/KeyturnMember/keyturn-1",
+  listing: null,
+  audit: null,
   notes: [],
   ...told,
 });
