@@ -27,13 +27,12 @@ type Work = (session: Session, signal: AbortSignal) => Promise<readonly UserRepo
 /** `scan --all-accounts`. Returns the exit code. */
 export async function scanAll(io: Io, flags: FleetRunFlags, chosen: ChosenSettings): Promise<number> {
   const fleet = await beginFleet(io, flags, chosen);
-  const { onSeen } = showSeen(io, flags.verbose === true);
   const report = new FleetReport(io, fleet, "scan", {}, flags);
   const end = await overAll(io, fleet, report, async (session) =>
-    session.scan(await usersOf(session, flags, chosen, false), onSeen),
+    session.scan(await usersOf(session, flags, chosen, false), seenIn(io, flags, session).onSeen),
   );
   // A scan looks: that a user is blocked is a finding, not a failure.
-  return end.signalled ?? report.exitCode("failed");
+  return end.signalled ?? nobodyOf(io, report, flags) ?? report.exitCode("failed");
 }
 
 /** `plan --all-accounts`. Returns the exit code. */
@@ -49,11 +48,11 @@ export async function planAll(io: Io, flags: PlanFlags, chosen: ChosenSettings):
       limits,
       signal,
       approve: async () => undefined,
-      ...showSeen(io, flags.verbose === true),
+      ...seenIn(io, flags, session),
     };
     return session.run(await usersOf(session, flags, chosen, false), look, () => undefined, false);
   });
-  const code = end.signalled ?? report.exitCode(limitsFor(flags, chosen.config).failOn);
+  const code = end.signalled ?? nobodyOf(io, report, flags) ?? report.exitCode(limitsFor(flags, chosen.config).failOn);
   return code === EXIT.ok && flags.detailedExitcode === true && report.hasDue ? EXIT.changes : code;
 }
 
@@ -81,7 +80,7 @@ export async function runAll(io: Io, flags: RunFlags, chosen: ChosenSettings, pl
     const onlyLook = flags.dryRun === true;
     // Each account has a chain of its own in the audit: accounts are worked in side by side.
     const audited = { session, run: `${fleet.run}/${account}`, config: chosen.config };
-    const kept = onlyLook ? null : openAudit(quiet, audited, flags);
+    const kept = onlyLook ? null : openAudit(namingAccount(quiet, account), audited, flags);
     const journal = kept?.journal ?? (() => undefined);
     const rules: RunRules = {
       limits: { maxRotations, refuseAbovePercent: refuseAbove, planned: null, onlyLook, ...shared },
@@ -94,7 +93,7 @@ export async function runAll(io: Io, flags: RunFlags, chosen: ChosenSettings, pl
           throw error;
         }
       },
-      ...showSeen(io, flags.verbose === true),
+      ...seenIn(io, flags, session),
     };
     const reports = await session.run(users, rules, journal);
     const switched = await proveSwitchOver(io, { session, flags: fleet.flags }, users, reports, journal);
@@ -103,7 +102,7 @@ export async function runAll(io: Io, flags: RunFlags, chosen: ChosenSettings, pl
     if (!switched) report.notSwitched(account);
     return reports;
   });
-  return end.signalled ?? report.exitCode(limitsFor(flags, chosen.config).failOn);
+  return end.signalled ?? nobodyOf(io, report, flags) ?? report.exitCode(limitsFor(flags, chosen.config).failOn);
 }
 
 const onePlanAnAccount = (what: string): InvalidInput =>
@@ -124,6 +123,24 @@ function usersOf(session: Session, flags: FleetRunFlags, { config }: ChosenSetti
   // An account without such users is no mistake where many are looked through.
   return session.users({ ...selectorsFrom(flags, select, required), allowEmpty: true, allowMissing: true });
 }
+
+/** The exit code where users were named and no account has any of them: a mistyped name must not look like success. */
+function nobodyOf(io: Io, report: FleetReport, { user, allowEmpty }: FleetRunFlags): number | null {
+  if (user.length === 0 || allowEmpty === true || !report.isEmpty) return null;
+  io.err(`error: no account has a user ${user.join(", ")}`);
+  io.err("hint: keyturn scan --all-accounts lists all users; --allow-empty accepts none, for schedulers");
+  return EXIT.usage;
+}
+
+/** What `--verbose` tells of each user, with the account before it. */
+const seenIn = (io: Io, { verbose }: FleetRunFlags, { caller }: Session): Pick<RunRules, "onSeen"> =>
+  showSeen(namingAccount(io, caller.account), verbose === true);
+
+/** Standard error in which the account stands before what is told of its users. */
+const namingAccount = (io: Io, account: string): Io => ({
+  ...io,
+  err: (text) => io.err(/^(?:warning|hint|error):/.test(text) ? text : `${account}: ${text}`),
+});
 
 /** Runs pieces of work one after another, in the order in which they come: two questions at a time would answer each other. */
 function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {

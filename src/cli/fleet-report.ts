@@ -98,6 +98,12 @@ export class FleetReport {
     return accountsDocument(this.#head, this.#command, this.#special, this.#documents, this.#totals, now);
   }
 
+  /** Every account was done, and none had a user. */
+  get isEmpty(): boolean {
+    const { users, accountOutcomes } = this.#totals.summary();
+    return users === 0 && (accountOutcomes["failed"] ?? 0) === 0;
+  }
+
   get hasDue(): boolean {
     return (this.#totals.outcomes["due"] ?? 0) > 0;
   }

@@ -117,8 +117,7 @@ export class Hub {
   /** What these settings need in the account, as a policy for the session; null where none is wanted, or where it does not fit. */
   #sessionPolicy(account: string, settings: CheckedSettings, paths: readonly string[]) {
     if (this.#fleet.sessionPolicy === "none") return { policy: null, notes: [] };
-    const elsewhere = { destinations: [], parsedEscrow: null, parsedLedger: null };
-    const inMember = this.#common.stores === null ? settings : { ...settings, ...elsewhere };
+    const inMember = whatMembersNeed(settings, this.#fleet.central);
     const member: Caller = { ...this.caller, account, userName: null, accessKeyId: null };
     const region = this.#identity.access.region ?? "*";
     const statements = permissions(inMember, member, region, paths, { byHand: true, isLarge: true });
@@ -185,6 +184,10 @@ async function enterAs(access: AwsAccess, role: Role, account: string): Promise<
     "put the role of this account right; nothing was read there",
   );
 }
+
+/** The settings as far as they ask something of a member: what goes to a central account needs no permission in the others. */
+export const whatMembersNeed = (settings: CheckedSettings, central: Fleet["central"]): CheckedSettings =>
+  central === null ? settings : { ...settings, destinations: [], parsedEscrow: null, parsedLedger: null };
 
 /**
  * The targets that several accounts would share, because all deliver into one place and the target does not name the account.

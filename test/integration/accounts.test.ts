@@ -201,6 +201,12 @@ organization:
         proxy.url,
       );
 
+    const nobody = await typed(
+      ["run", "--all-accounts", "--config", config, "--user", "bbo", "--yes", "--account", id("prod")],
+      proxy.url,
+    );
+    expect([nobody.code, nobody.err]).toEqual([2, expect.stringContaining("no account has a user bbo")]);
+
     expect((await run(limited)).code).toBe(1);
     expect(read(readFileSync(report, "utf8")).summary).toMatchObject({
       outcomes: { changed: 1, deferred: 1, settled: 1 },
@@ -284,9 +290,14 @@ organization:
     const status = await typed(["status", "bob", ...words], proxy.url);
     expect(status.out).toContain("bob");
     expect(status.code).toBe(0);
+    const needed = await typed(["policy", "--config", config, "--account", id("dev")], proxy.url);
+    expect(needed.out).toContain(`:${id("dev")}:user/ci/*`);
+    expect(needed.out).not.toContain("ssm:");
     const held = await typed(["hold", "bob", "--until", "2099-01-01", "--yes", ...words], proxy.url);
     expect(held.err).toBe("");
-    const document = read((await all("scan", "--format", "json", "--account", id("dev"))).out);
+    const looked = await all("scan", "--format", "json", "--verbose", "--account", id("dev"));
+    expect(looked.err).toMatch(new RegExp(`^${id("dev")}: .*bob`, "m"));
+    const document = read(looked.out);
     expect(document.accounts).toHaveLength(1);
     expect(bobIn(document, id("dev"))).toMatchObject({ code: "on-hold" });
   });
