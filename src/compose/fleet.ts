@@ -1,6 +1,5 @@
 import { accessApart, type AwsAccess, openAccess } from "../aws/clients.ts";
 import { AwsClock } from "../aws/clock.ts";
-import { openOrganization } from "../aws/organizations.ts";
 import { assumeRole, assumeRoleForLong, type Role, whoAmI } from "../aws/sts.ts";
 import type { AccountReport } from "../core/account-result.ts";
 import { type chooseAccounts, type Fleet, type MemberRole, roleArn, roleIn } from "../core/accounts.ts";
@@ -61,6 +60,8 @@ export class Hub {
     if (listed !== null) return { members: listed.map((account) => ({ account, name: null })), left: [] };
     const { access } = this.#identity;
     const asked = listAs === null ? access : await this.#lister(listAs);
+    // Loaded only where an organization is asked.
+    const { openOrganization } = await import("../aws/organizations.ts");
     return findMembers(openOrganization(asked), this.#fleet, this.clock);
   }
 

@@ -201,6 +201,17 @@ organization:
         proxy.url,
       );
 
+    // One that is refused leaves what it was allowed to make to the next.
+    const [first = "", second = ""] = [HUB, id("prod")].toSorted();
+    const alarmed = join(folder, "alarmed.yaml");
+    const refusing = `  limits: { maxRotations: 1, parallel: 1 }\n  overrides:\n    "${first}": { limits: { refuseAbove: 0 } }\n`;
+    writeFileSync(alarmed, readFileSync(config, "utf8").replace("  overrides:\n", refusing));
+    const only = ["--account", first, "--account", second, "--user", "bob", "--dry-run", "--format", "json"];
+    const looked = await typed(["run", "--all-accounts", "--config", alarmed, ...only], proxy.url);
+    expect(looked.code).toBe(3);
+    expect(of(read(looked.out), first)).toMatchObject({ outcome: "refused", code: "refused-above", users: [] });
+    expect(bobIn(read(looked.out), second)).toMatchObject({ outcome: "due" });
+
     const nobody = await typed(
       ["run", "--all-accounts", "--config", config, "--user", "bbo", "--yes", "--account", id("prod")],
       proxy.url,
