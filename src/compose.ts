@@ -4,6 +4,7 @@ import type { CheckedSettings } from "./compose/settings.ts";
 import type { Host } from "./destinations/kind.ts";
 
 export { checkSetup } from "./compose/checkup.ts";
+export { type Hub, openHub, problemIn, sharedTargets, whatMembersNeed } from "./compose/fleet.ts";
 export { findOwnProfile } from "./compose/own-profile.ts";
 export { assemble, type OpenDestination, type Parts, rehearse } from "./compose/parts.ts";
 export { parametersOf } from "./compose/parameters.ts";
@@ -16,7 +17,7 @@ export { Audit, verifyAudit } from "./engine/audit.ts";
 export { readHandedIn } from "./documents/handed-in.ts";
 export { BrokenInvariant } from "./engine/broken-invariant.ts";
 export { adopt, type Deed, hold, predecessorIn, release, retire, rollback } from "./engine/by-hand.ts";
-export { alarms, type Chosen, endsInRotation, type Finding, type Limits } from "./engine/limits.ts";
+export { alarms, Allowance, type Chosen, endsInRotation, type Finding, type Limits } from "./engine/limits.ts";
 export type { RunRules } from "./engine/run.ts";
 export type { Selectors } from "./engine/select.ts";
 

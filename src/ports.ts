@@ -34,6 +34,14 @@ export class CallError extends Error {
     this.resource = resource;
     this.code = code;
   }
+
+  /**
+   * Whether a policy of the organization denies the call, so that no permission given in the account can allow it. AWS says so in words only.
+   * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+   */
+  get byOrganization(): boolean {
+    return this.kind === "denied" && /(?:service|resource) control polic/i.test(this.message);
+  }
 }
 
 /** Whose credentials the run uses. */
@@ -81,6 +89,24 @@ export interface AccountIndex {
   list(pathPrefix: string): Promise<readonly ListedUser[]>;
   /** The credential report as IAM writes it, at most four hours old. Waits for about 20 seconds while IAM writes it. */
   credentialReport(): Promise<{ readonly generatedAt: Instant; readonly text: string }>;
+}
+
+/** One account as AWS Organizations tells it. */
+export interface OrganizationAccount {
+  readonly account: string;
+  /** As somebody typed it: any text. */
+  readonly name: string;
+  /** `ACTIVE`, or why it cannot be worked in: `SUSPENDED`, `PENDING_CLOSURE`, `CLOSED`, `PENDING_ACTIVATION`. */
+  readonly state: string;
+}
+
+/** AWS Organizations, as its management account or a delegated administrator sees it. */
+export interface Organization {
+  /** Every account, all pages. */
+  accounts(): Promise<readonly OrganizationAccount[]>;
+  /** The ids of the accounts below an organizational unit or the root, however deep. */
+  accountsBelow(unit: string): Promise<readonly string[]>;
+  tagsOf(account: string): Promise<Tags>;
 }
 
 /** Asks IAM what the caller may do, without doing it. */

@@ -11,6 +11,7 @@ import { instant, seconds } from "../core/time.ts";
 import { type AccountIndex, CallError } from "../ports.ts";
 import { call } from "./call.ts";
 import { type AwsAccess, globalConfig } from "./clients.ts";
+import { allPages } from "./pages.ts";
 
 /** As many as IAM gives at once. */
 const PAGE = 1000;
@@ -34,17 +35,17 @@ export function openAccountIndex(access: AwsAccess): AccountIndex {
     },
 
     listWithTags: () =>
-      allPages("iam:GetAccountAuthorizationDetails", async (Marker, options) => {
+      allPages("iam:GetAccountAuthorizationDetails", "*", async (Marker, options) => {
         const command = new GetAccountAuthorizationDetailsCommand({ Filter: ["User"], MaxItems: PAGE, Marker });
         const page = await client.send(command, options);
-        return { users: (page.UserDetailList ?? []).map(withTags), next: nextOf(page) };
+        return { items: (page.UserDetailList ?? []).map(withTags), next: nextOf(page) };
       }),
 
     list: (pathPrefix) =>
-      allPages("iam:ListUsers", async (Marker, options) => {
+      allPages("iam:ListUsers", "*", async (Marker, options) => {
         const command = new ListUsersCommand({ PathPrefix: pathPrefix, MaxItems: PAGE, Marker });
         const page = await client.send(command, options);
-        return { users: (page.Users ?? []).map((user) => ({ ...listed(user), tags: null })), next: nextOf(page) };
+        return { items: (page.Users ?? []).map((user) => ({ ...listed(user), tags: null })), next: nextOf(page) };
       }),
 
     credentialReport: async () => {
@@ -65,24 +66,6 @@ export function openAccountIndex(access: AwsAccess): AccountIndex {
       return { generatedAt: instant(GeneratedTime.getTime()), text: new TextDecoder().decode(Content) };
     },
   };
-}
-
-interface Page {
-  readonly users: readonly ListedUser[];
-  readonly next: string | undefined;
-}
-
-async function allPages(
-  action: string,
-  read: (marker: string | undefined, options: { readonly abortSignal: AbortSignal }) => Promise<Page>,
-): Promise<readonly ListedUser[]> {
-  const users: ListedUser[] = [];
-  for (let marker: string | undefined; ;) {
-    const page = await call(action, "*", (options) => read(marker, options));
-    users.push(...page.users);
-    if (page.next === undefined) return users;
-    marker = page.next;
-  }
 }
 
 const nextOf = (page: { IsTruncated?: boolean | undefined; Marker?: string | undefined }): string | undefined =>

@@ -6,14 +6,17 @@ import { buffer } from "node:stream/consumers";
 import type { KeyPair } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Secret } from "../core/secret.ts";
+import type { Instant } from "../core/time.ts";
 import type { AwsClock } from "./clock.ts";
 import { isThrottling, laneOf, Pace } from "./pace.ts";
 
 /** Temporary credentials of a role. */
-interface RoleCredentials {
+export interface RoleCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: Secret;
   readonly sessionToken: Secret;
+  /** When they end; null where AWS did not say so. */
+  readonly expiresAt: Instant | null;
 }
 
 /** What every client of a run shares. */
@@ -22,8 +25,11 @@ export interface AwsAccess {
   readonly profile: string | null;
   /** Null where neither a flag nor the environment nor the profile names one. */
   readonly region: string | null;
-  /** Credentials of a role that was assumed; absent where the environment or the profile gives them. */
-  readonly credentials?: RoleCredentials;
+  /**
+   * Credentials of a role that was assumed, or what gives them and assumes the role anew before they end; absent where the
+   * environment or the profile gives them.
+   */
+  readonly credentials?: RoleCredentials | (() => Promise<RoleCredentials>);
   readonly clock: AwsClock;
   /** One pool of connections for all. */
   readonly requestHandler: NodeHttpHandler;
@@ -38,6 +44,15 @@ export async function openAccess(profile: string | null, region: string | null, 
     requestHandler: new HearingHandler(clock),
   };
 }
+
+/**
+ * The same access with a pace and connections of its own: AWS limits each account by itself, so one that is throttled must not
+ * slow the others. Whoever opens it destroys its `requestHandler` when the account is done.
+ */
+export const accessApart = (access: AwsAccess): AwsAccess => ({
+  ...access,
+  requestHandler: new HearingHandler(access.clock),
+});
 
 const ATTEMPTS = 8;
 
@@ -145,18 +160,26 @@ function config(access: AwsAccess, region: string, { attempts = ATTEMPTS, as }: 
   return {
     region,
     ...(profile === null ? {} : { profile }),
-    ...(signer === undefined ? {} : { credentials: openCredentials(signer) }),
+    ...(signer === undefined ? {} : { credentials: asProvider(signer) }),
     maxAttempts: attempts,
     retryStrategy: new Patience(attempts),
     requestHandler,
   };
 }
 
-/** Credentials as the SDK wants them. */
+/** Credentials, or what gives them, as the SDK wants either: it asks again five minutes before they end. */
+const asProvider = (signer: KeyPair | NonNullable<AwsAccess["credentials"]>) =>
+  typeof signer === "function" ? async () => openCredentials(await signer()) : openCredentials(signer);
+
 const openCredentials = (signer: KeyPair | RoleCredentials) => ({
   accessKeyId: signer.accessKeyId,
   secretAccessKey: signer.secretAccessKey.reveal(),
-  ...("sessionToken" in signer ? { sessionToken: signer.sessionToken.reveal() } : {}),
+  ...("sessionToken" in signer
+    ? {
+        sessionToken: signer.sessionToken.reveal(),
+        ...(signer.expiresAt === null ? {} : { expiration: new Date(signer.expiresAt) }),
+      }
+    : {}),
 });
 
 /** The region by flag, AWS_REGION, AWS_DEFAULT_REGION (which the SDK for JavaScript passes over), or profile; else null. */

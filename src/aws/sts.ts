@@ -3,10 +3,10 @@ import { parseKnownFiles } from "@smithy/core/config";
 import { isAccessKeyId } from "../core/access-key.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { Secret } from "../core/secret.ts";
-import { type Instant, instant } from "../core/time.ts";
+import { type Instant, instant, minutes } from "../core/time.ts";
 import { type Caller, CallError, type Verifier } from "../ports.ts";
 import { call } from "./call.ts";
-import { type AwsAccess, globalConfig } from "./clients.ts";
+import { type AwsAccess, globalConfig, type RoleCredentials } from "./clients.ts";
 
 /** What AWS calls a key that it does not know (yet, here, or any more). @see https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html */
 export const UNKNOWN_KEY = /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure)/;
@@ -36,32 +36,67 @@ export interface Role {
   readonly arn: string;
   /** What the role's trust policy asks for besides; null where nothing. */
   readonly externalId: string | null;
+  /** Names the session in CloudTrail, at most 64 of `[\w+=,.@-]`; `keyturn` where it is not given. */
+  readonly sessionName?: string;
+  /** Stays with the session, also where it assumes further roles; the trust policy must allow `sts:SetSourceIdentity`. */
+  readonly sourceIdentity?: string | null;
+  /** A policy, as JSON, that the session may not go beyond: at most 2,048 characters. */
+  readonly sessionPolicy?: string | null;
 }
 
 /**
  * The same access with the credentials of a role, good for an hour. Throws {@link CallError} where the role may not be assumed.
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
  */
-export async function assumeRole(access: AwsAccess, { arn, externalId }: Role): Promise<AwsAccess> {
+export const assumeRole = async (access: AwsAccess, role: Role): Promise<AwsAccess> => ({
+  ...access,
+  credentials: await credentialsOf(access, role),
+});
+
+/** With this much left of them credentials are renewed: more than one turn takes. The SDK's own clients ask five minutes before. */
+const RENEW_BEFORE = minutes(10);
+
+/**
+ * As {@link assumeRole}, for work that may take longer than an hour: the role is assumed now, and again before its credentials
+ * end. Throws {@link CallError} where the role may not be assumed now.
+ */
+export async function assumeRoleForLong(access: AwsAccess, role: Role): Promise<AwsAccess> {
+  let current = await credentialsOf(access, role);
+  let renewal: Promise<RoleCredentials> | null = null;
+  const renew = async () => {
+    const { expiresAt } = current;
+    if (expiresAt === null || access.clock.now() < expiresAt - RENEW_BEFORE) return current;
+    // Many clients ask at one time: one call answers them all. One that failed is not kept.
+    renewal ??= credentialsOf(access, role).finally(() => {
+      renewal = null;
+    });
+    current = await renewal;
+    return current;
+  };
+  return { ...access, credentials: renew };
+}
+
+async function credentialsOf(access: AwsAccess, role: Role): Promise<RoleCredentials> {
+  const { arn, externalId, sessionName = "keyturn", sourceIdentity = null, sessionPolicy = null } = role;
   const client = new STSClient(globalConfig(access));
   const input = {
     RoleArn: arn,
-    RoleSessionName: "keyturn",
+    RoleSessionName: sessionName,
     ...(externalId === null ? {} : { ExternalId: externalId }),
+    ...(sourceIdentity === null ? {} : { SourceIdentity: sourceIdentity }),
+    ...(sessionPolicy === null ? {} : { Policy: sessionPolicy }),
   };
   const { Credentials } = await call("sts:AssumeRole", arn, (options) =>
     client.send(new AssumeRoleCommand(input), options),
   );
-  const { AccessKeyId, SecretAccessKey, SessionToken } = Credentials ?? {};
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = Credentials ?? {};
   if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined)
     throw new CallError("unknown", "sts:AssumeRole", arn, "UnreadableReply", "the reply lacks credentials");
   return {
-    ...access,
-    credentials: {
-      accessKeyId: AccessKeyId,
-      secretAccessKey: new Secret(SecretAccessKey),
-      sessionToken: new Secret(SessionToken),
-    },
+    accessKeyId: AccessKeyId,
+    secretAccessKey: new Secret(SecretAccessKey),
+    sessionToken: new Secret(SessionToken),
+    expiresAt: Expiration === undefined ? null : instant(Expiration.getTime()),
   };
 }
 

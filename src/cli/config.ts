@@ -25,7 +25,7 @@ function addCheck(config: Command, io: Io): void {
     )
     .addHelpText("after", "\nExamples:\n  keyturn config check\n  keyturn config check recipes/safe.yaml")
     .action(async (file: string | undefined, flags: Flags) => {
-      const [{ checkSettings }, { chooseSettings }, { InvalidInput }] = await Promise.all([
+      const [{ checkSettings }, { chooseSettings, settingsIn }, { InvalidInput }] = await Promise.all([
         import("../compose.ts"),
         import("./settings.ts"),
         import("../core/invalid-input.ts"),
@@ -37,6 +37,8 @@ function addCheck(config: Command, io: Io): void {
           "name one: keyturn config check FILE; it is usually keyturn.yaml",
         );
       await checkSettings(chosen.settings);
+      for (const account of chosen.config.fleet?.overrides.keys() ?? [])
+        await checkSettings(settingsIn(account, chosen, flags));
       const { layers, exemptions } = chosen.config.rulebook;
       io.out(
         `${chosen.config.file} is a configuration: ${counted(layers.length - 1, "rule")}, ${counted(exemptions.length, "exemption")}`,

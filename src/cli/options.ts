@@ -205,15 +205,44 @@ export const withAudit = (command: Command): Command =>
     );
 
 export interface OutputFlags {
-  readonly format: "table" | "json";
+  /** `ndjson` only where {@link withStream} offers it. */
+  readonly format: "table" | "json" | "ndjson";
   readonly verbose?: true;
 }
 
 export const withFormat = (command: Command): Command =>
   command.optionsGroup("Output:").option("--format <format>", "table or json", oneOf("table", "json"), "table");
 
-export const withOutput = (command: Command): Command =>
-  withFormat(command).option("--verbose", "tell on standard error what was read, and every step");
+export const withOutput = (command: Command): Command => withVerbose(withFormat(command));
+
+const withVerbose = (command: Command): Command =>
+  command.option("--verbose", "tell on standard error what was read, and every step");
+
+/** As {@link withOutput}, for what tells of many users: also a line of JSON for each of them. */
+export const withStream = (command: Command): Command =>
+  withVerbose(
+    command
+      .optionsGroup("Output:")
+      .option(
+        "--format <format>",
+        "table, json, or ndjson: a line for each user as soon as its account is done, then for the account, then totals",
+        oneOf("table", "json", "ndjson"),
+        "table",
+      ),
+  );
+
+export interface FleetFlags {
+  readonly allAccounts?: true;
+}
+
+/** For commands that work in many accounts: belongs before the selectors. */
+export const withFleet = (command: Command): Command =>
+  command
+    .optionsGroup("Which accounts:")
+    .option(
+      "--all-accounts",
+      "every account that keyturn.yaml names with a role, or of its organization; with --account only those",
+    );
 
 /**
  * The selectors that the flags describe, or else the configuration's (`select`). Where `required`, one must be given: nobody

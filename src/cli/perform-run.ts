@@ -1,15 +1,13 @@
-import { readFile } from "node:fs/promises";
-import { alarms, type Chosen, type Finding, type Limits, type RunRules, type Selectors } from "../compose.ts";
-import type { PlanExpectations } from "../config/plan-file.ts";
-import { InvalidInput } from "../core/invalid-input.ts";
+import type { Limits, RunRules, Selectors } from "../compose.ts";
 import type { UserReport } from "../core/result.ts";
 import { document } from "../report/document.ts";
 import { planText, runText } from "../report/text.ts";
-import { actionWords, plural } from "../report/words.ts";
-import { confirm } from "./confirm.ts";
-import { EXIT, Exit } from "./exit.ts";
+import { accountLines } from "../report/accounts.ts";
+import { approve } from "./approval.ts";
+import { EXIT } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { exitFor } from "./outcome.ts";
+import { readPlanFile } from "./plan-argument.ts";
 import { showProgress, showSeen } from "./progress.ts";
 import { checkResultFile, writeResult } from "./result-file.ts";
 import { headOf, type Invocation, type KeptAudit, openAudit } from "./session.ts";
@@ -29,7 +27,7 @@ export interface RunFlags {
   readonly report?: string | undefined;
   readonly audit?: string | undefined;
   readonly verbose?: true | undefined;
-  readonly format: "table" | "json";
+  readonly format: "table" | "json" | "ndjson";
 }
 
 /** Selects, decides, asks, performs and reports. Returns the exit code. */
@@ -44,7 +42,7 @@ export async function performRun(io: Io, invocation: Invocation, flags: RunFlags
     const rules: RunRules = {
       limits,
       signal,
-      approve: (findings, chosen) => approve(io, invocation, flags, findings, chosen),
+      approve: (findings, chosen) => approve(io, session.caller.account, flags, findings, chosen),
       onProgress: showProgress(io, session.clock),
       ...showSeen(io, flags.verbose === true),
     };
@@ -73,62 +71,6 @@ async function limitsFrom({ session }: Invocation, flags: RunFlags): Promise<Lim
   };
 }
 
-async function readPlanFile(file: string, expected: PlanExpectations): Promise<Limits["planned"]> {
-  const [{ readPlan }, text] = await Promise.all([import("../config/plan-file.ts"), readText(file)]);
-  return readPlan(text, file, expected);
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "Error";
-    throw new InvalidInput(`the plan ${file} cannot be read (${code})`, "keyturn plan --out FILE writes one");
-  }
-}
-
-/** Everything that must hold before the first change. */
-async function approve(
-  io: Io,
-  { session }: Invocation,
-  flags: RunFlags,
-  findings: readonly Finding[],
-  chosen: Chosen,
-): Promise<void> {
-  const homeless = findings
-    .filter(({ decision }) => decision.code === "no-destination")
-    .map(({ decision }) => decision.userName);
-  if (homeless.length > 0) {
-    throw new InvalidInput(
-      `no destination is given for ${some(homeless)}`,
-      "--deliver secretsmanager:prod/{user}, ssm:/keys/{user}, file:./keys/{user}.json or stdout",
-    );
-  }
-  const unusable = findings.filter(({ decision }) => decision.code === "destination-unusable");
-  const [first] = unusable;
-  if (first !== undefined && chosen.would.length === 0) {
-    const more = unusable.length > 1 ? ` (and ${unusable.length - 1} more like it)` : "";
-    throw new InvalidInput(`${first.decision.sentence}${more}`, first.decision.next?.what ?? null);
-  }
-  const alarm = alarms(findings, { refuseAbovePercent: flags.refuseAbove });
-  if (alarm !== null) {
-    throw new Exit(
-      EXIT.refused,
-      `${alarm.changing} of ${alarm.of} users with keys would change, more than ${flags.refuseAbove ?? 0}%: nothing was changed`,
-      "look at keyturn plan, then raise --refuse-above for this once",
-    );
-  }
-  if (chosen.now.length === 0 || flags.yes === true) return;
-  for (const { decision } of chosen.now)
-    io.err(
-      `  ${decision.userName}: ${decision.action === null ? "" : actionWords(decision.action)} (${decision.code})`,
-    );
-  await confirm(io, `Do this to ${plural(chosen.now.length, "user")} of account ${session.caller.account}?`);
-}
-
-const some = (names: readonly string[]): string =>
-  names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
-
 async function report(
   io: Io,
   invocation: Invocation,
@@ -137,11 +79,9 @@ async function report(
   kept: KeptAudit | null,
 ): Promise<void> {
   const audit = kept === null ? null : { head: kept.audit.head, file: kept.file };
-  const result = JSON.stringify(
-    document(headOf(invocation, "keyturn/run/v1"), { dryRun: flags.dryRun === true, audit }, reports),
-    null,
-    2,
-  );
+  const head = headOf(invocation, "keyturn/run/v1");
+  const special = { dryRun: flags.dryRun === true, audit };
+  const result = JSON.stringify(document(head, special, reports), null, 2);
   if (flags.report !== undefined) await writeResult(flags.report, result);
   const { session } = invocation;
   const setting = {
@@ -157,5 +97,6 @@ async function report(
       ? planText(reports, flags.maxRotations, session.maxAgeOf, setting)
       : runText(reports, setting);
   if (session.printsKeys) io.err(text());
+  else if (flags.format === "ndjson") io.out(accountLines(head, "run", special, reports));
   else io.out(flags.format === "json" ? result : text());
 }

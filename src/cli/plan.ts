@@ -2,22 +2,28 @@ import type { Command } from "commander";
 import { EXIT } from "./exit.ts";
 import type { Io } from "./io.ts";
 import {
+  type FleetFlags,
   type LimitFlags,
   type OutputFlags,
   type SelectorFlags,
   selectorsFrom,
   type SettingFlags,
+  withFleet,
   withLimits,
-  withOutput,
   withSelectors,
   withSettings,
+  withStream,
 } from "./options.ts";
 
-type Flags = SettingFlags & SelectorFlags & LimitFlags & OutputFlags & { out?: string; detailedExitcode?: true };
+type Flags = SettingFlags &
+  SelectorFlags &
+  LimitFlags &
+  FleetFlags &
+  OutputFlags & { out?: string; detailedExitcode?: true };
 
 /** `keyturn plan`: what `run` would do, by the same code. */
 export function addPlan(program: Command, io: Io, exit: (code: number) => void): void {
-  withOutput(withLimits(withSettings(withSelectors(program.command("plan")))))
+  withStream(withLimits(withSettings(withSelectors(withFleet(program.command("plan"))))))
     .option("--out <file>", "write the plan here, for keyturn run FILE")
     .option("--detailed-exitcode", "exit 4 where there is something to do")
     .description(
@@ -35,8 +41,9 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         { writeResult },
         { nextCommands },
         { exitFor },
-        { chooseSettings, limitsFor },
+        { selectOf, chooseSettings, limitsFor },
         { showSeen },
+        { accountLines },
       ] = await Promise.all([
         import("./session.ts"),
         import("../report/document.ts"),
@@ -46,11 +53,17 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         import("./outcome.ts"),
         import("./settings.ts"),
         import("./progress.ts"),
+        import("../report/accounts.ts"),
       ]);
       const chosen = await chooseSettings(io, flags);
-      const selectors = selectorsFrom({ ...flags, allowEmpty: true }, chosen.config?.select ?? null, false);
+      if (flags.allAccounts === true) {
+        const { planAll } = await import("./all-accounts.ts");
+        exit(await planAll(io, flags, chosen));
+        return;
+      }
+      const selectors = selectorsFrom({ ...flags, allowEmpty: true }, selectOf(chosen, flags), false);
       const invocation = await begin(io, flags, false, chosen);
-      const { maxRotations, failOn } = limitsFor(flags, chosen.config);
+      const { maxRotations, failOn } = limitsFor(flags, chosen.config, invocation.session.caller.account);
       const { session } = invocation;
       const limits = {
         maxRotations,
@@ -65,11 +78,9 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         ...showSeen(io, flags.verbose === true),
       };
       const reports = await session.run(await session.users(selectors), look, () => undefined, false);
-      const plan = JSON.stringify(
-        document(headOf(invocation, "keyturn/plan/v1"), { settings: session.fingerprint }, reports),
-        null,
-        2,
-      );
+      const head = headOf(invocation, "keyturn/plan/v1");
+      const special = { settings: session.fingerprint };
+      const plan = JSON.stringify(document(head, special, reports), null, 2);
       if (flags.out !== undefined) await writeResult(flags.out, plan);
       const changes = reports.some((report) => report.outcome === "due");
       exit(
@@ -77,8 +88,8 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
           ? EXIT.changes
           : exitFor(reports, failOn),
       );
-      if (flags.format === "json") {
-        io.out(plan);
+      if (flags.format !== "table") {
+        io.out(flags.format === "json" ? plan : accountLines(head, "plan", special, reports));
         return;
       }
       const { account } = session.caller;

@@ -26,16 +26,24 @@ export function addPolicy(program: Command, io: Io): void {
       "\nExamples:\n  keyturn policy --path /ci/ --deliver ssm:/keys/{user}\n  keyturn policy --account 111122223333 --deliver secretsmanager:prod/{user} --escrow ssm",
     )
     .action(async (flags: Flags) => {
-      const [{ checkSettings, permissions }, { policyDocument }, { begin }, { chooseSettings }] = await Promise.all([
+      const [
+        { checkSettings, permissions, whatMembersNeed },
+        { policyDocument },
+        { begin },
+        { chooseSettings, selectOf, settingsIn },
+      ] = await Promise.all([
         import("../compose.ts"),
         import("../core/permissions.ts"),
         import("./session.ts"),
         import("./settings.ts"),
       ]);
       const chosen = await chooseSettings(io, flags);
-      const { path, match } = selectorsFrom(flags, chosen.config?.select ?? null, false);
-      const settings = await checkSettings(chosen.settings);
+      const { path, match } = selectorsFrom(flags, selectOf(chosen, flags), false);
       const [account, ...more] = flags.account;
+      const fleet = chosen.config?.fleet ?? null;
+      const own = await checkSettings(account === undefined ? chosen.settings : settingsIn(account, chosen, flags));
+      const isMember = account !== undefined && account !== fleet?.central?.account;
+      const settings = isMember ? whatMembersNeed(own, fleet?.central ?? null) : own;
       const caller =
         account === undefined || more.length > 0
           ? (await begin(io, flags, false, chosen)).session.caller

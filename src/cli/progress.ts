@@ -12,7 +12,7 @@ export const showSeen = (io: Io, verbose: boolean): Pick<RunRules, "onSeen"> =>
   verbose ? { onSeen: ({ seen, decision }) => io.err(seenLine(seen, decision)) } : {};
 
 /** Tells how far a run is: on a terminal in one line that overwrites itself, elsewhere now and then in a line of its own. */
-export function showProgress(io: Io, clock: Clock): (done: number, of: number) => void {
+export function showProgress(io: Io, clock: Clock, noun = "user"): (done: number, of: number) => void {
   let first: number | null = null;
   let told = clock.monotonic();
   return (done, of) => {
@@ -20,7 +20,7 @@ export function showProgress(io: Io, clock: Clock): (done: number, of: number) =
     // The first users come in together, after the settling that all share: only the time after them tells the pace.
     first ??= now;
     const left = seconds(Math.round((((now - first) / Math.max(1, done - 1)) * (of - done)) / 1000));
-    const text = `${done}/${of} users${done < of && done > 1 ? `, about ${roundDuration(left)} left` : ""}`;
+    const text = `${done}/${of} ${noun}s${done < of && done > 1 ? `, about ${roundDuration(left)} left` : ""}`;
     if (io.isLive) {
       process.stderr.write(`\r\u001B[K${done < of ? text : ""}`);
     } else if (now - told >= QUIET && done < of) {

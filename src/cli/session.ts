@@ -5,9 +5,10 @@ import { Audit, checkSettings, connect, type Session } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { stateFolder } from "../host/state-folder.ts";
-import type { Caller, Journal, Step } from "../ports.ts";
+import type { Journal, Step } from "../ports.ts";
 import type { DocumentHead } from "../report/document.ts";
 import type { Io } from "./io.ts";
+import { checkAccount, enterOne } from "./members.ts";
 import { flagsToRepeat, type SettingFlags } from "./options.ts";
 import { type ChosenSettings, chooseSettings } from "./settings.ts";
 import { version } from "./version.ts";
@@ -23,21 +24,23 @@ export interface Invocation {
   readonly config: Config | null;
 }
 
-/** Checks the settings, finds the credentials, and asks AWS whose they are. Throws {@link InvalidInput}. */
-export async function begin(io: Io, flags: SettingFlags, asked = false, chosen?: ChosenSettings): Promise<Invocation> {
-  const { settings, config, accounts } = chosen ?? (await chooseSettings(io, flags, asked));
-  const session = await connect(await checkSettings(settings), io.print);
+/**
+ * Checks the settings, finds the credentials, and asks AWS whose they are. Where the configuration names accounts with roles,
+ * `--account` enters one of them. Throws {@link InvalidInput}.
+ */
+export async function begin(io: Io, flags: SettingFlags, asked = false, given?: ChosenSettings): Promise<Invocation> {
+  const chosen = given ?? (await chooseSettings(io, flags, asked));
+  const { settings, config, accounts } = chosen;
+  const run = randomUUID();
+  const fleet = config?.fleet ?? null;
+  const session =
+    config === null || fleet === null
+      ? await connect(await checkSettings(settings), io.print)
+      : await enterOne(io, flags, { ...chosen, config }, fleet, run);
   checkAccount(session.caller, accounts);
-  return { session, run: randomUUID(), startedAt: session.clock.now(), flags: flagsToRepeat(flags), config };
-}
-
-/** Throws {@link InvalidInput} where this is none of the accounts that are meant; null = any. */
-export function checkAccount({ account }: Pick<Caller, "account">, accounts: readonly string[] | null): void {
-  if (accounts !== null && !accounts.includes(account))
-    throw new InvalidInput(
-      `this is account ${account}, and the settings are for ${accounts.join(", ")}`,
-      "use the credentials of that account: --profile, or AWS_PROFILE",
-    );
+  // Which account is meant goes without saying only where there is but one.
+  const which = fleet === null ? [] : ["--account", session.caller.account];
+  return { session, run, startedAt: session.clock.now(), flags: [...flagsToRepeat(flags), ...which], config };
 }
 
 export function headOf({ session, run, startedAt }: Invocation, schema: DocumentHead["schema"]): DocumentHead {

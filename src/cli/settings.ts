@@ -1,6 +1,7 @@
 import type { Settings } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
+import type { Match } from "../core/match.ts";
 import { type Layer, type PolicyChange, type Rulebook, rulebookOf } from "../core/rulebook.ts";
 import type { OwnerRules } from "../core/owner-tags.ts";
 import { formatDuration, seconds } from "../core/time.ts";
@@ -21,6 +22,7 @@ export interface ChosenSettings {
 /** Reads the configuration, where there is one, and lays the flags over it. Throws {@link InvalidInput}. */
 export async function chooseSettings(io: Io, flags: SettingFlags, asked = false): Promise<ChosenSettings> {
   const config = await findConfig(io, flags.config);
+  const central = config?.fleet?.central ?? null;
   return {
     settings: {
       rulebook: rulebookFrom(flags, config),
@@ -31,9 +33,31 @@ export async function chooseSettings(io: Io, flags: SettingFlags, asked = false)
       profile: flags.profile ?? config?.profile ?? null,
       region: flags.region ?? config?.region ?? null,
       mail: config?.mail ?? null,
+      ...(central === null ? {} : { central: central.account }),
     },
     config,
     accounts: flags.account.length > 0 ? flags.account : (config?.accounts ?? null),
+  };
+}
+
+/** The settings with what the configuration says of one account alone: laid over the rest of it, and under the flags. */
+export function settingsIn(
+  account: string,
+  { settings, config }: Pick<ChosenSettings, "settings" | "config">,
+  flags: Pick<SettingFlags, "escrow">,
+): Settings {
+  const own = config?.fleet?.overrides.get(account) ?? null;
+  if (config === null || own === null) return settings;
+  const { rulebook } = settings;
+  const layers = own.layer === null ? [] : [own.layer];
+  return {
+    ...settings,
+    rulebook: {
+      ...rulebook,
+      layers: rulebook.layers.toSpliced(config.rulebook.layers.length, 0, ...layers),
+      exemptions: [...rulebook.exemptions, ...own.exemptions],
+    },
+    escrow: flags.escrow ?? own.escrow ?? settings.escrow,
   };
 }
 
@@ -80,12 +104,27 @@ function flagLayer({ policy: name, rotateAfter, maxAge, deliver, window, notBefo
   };
 }
 
-/** How far one run may go. */
-export const limitsFor = ({ maxRotations, refuseAbove, failOn }: LimitFlags, config: Config | null) => ({
-  maxRotations: maxRotations ?? config?.maxRotations ?? 10,
-  refuseAbove: refuseAbove ?? config?.refuseAbove ?? null,
-  failOn: failOn ?? config?.failOn ?? "blocked",
-});
+/** How far one run may go in an account; null = in any. */
+export function limitsFor(
+  { maxRotations, refuseAbove, failOn }: LimitFlags,
+  config: Config | null,
+  account: string | null = null,
+) {
+  const own = account === null ? null : (config?.fleet?.overrides.get(account) ?? null);
+  return {
+    maxRotations: maxRotations ?? own?.maxRotations ?? config?.maxRotations ?? 10,
+    refuseAbove: refuseAbove ?? own?.refuseAbove ?? config?.refuseAbove ?? null,
+    failOn: failOn ?? config?.failOn ?? "blocked",
+  };
+}
+
+/** Whom a command is about in an account where nobody was selected by a flag. */
+export const selectIn = (account: string, config: Config | null): Match | null =>
+  config?.fleet?.overrides.get(account)?.select ?? config?.select ?? null;
+
+/** As {@link selectIn}, for the one account that `--account` names, or else for any. */
+export const selectOf = ({ config }: ChosenSettings, { account }: Pick<SettingFlags, "account">): Match | null =>
+  selectIn(account.length === 1 ? account.join("") : "", config);
 
 /** The settings that hold for the whole run, and where each comes from. */
 export function runWideLines(
@@ -111,6 +150,7 @@ export function runWideLines(
       value: accounts?.join(", ") ?? "any",
       from: from("accounts", "--account", flags.account.length > 0),
     },
+    ...linesOfFleet(config),
     {
       name: "profile",
       value: settings.profile ?? "of the environment",
@@ -124,6 +164,22 @@ export function runWideLines(
     ...(settings.mail === null ? [] : mailLines(settings.mail, config?.origins.get("mail") ?? "default")),
     ...linesOfOwners(settings.rulebook.owners, config),
     ...linesOfRuns(config),
+  ];
+}
+
+/** How --all-accounts gets around; nothing where no accounts are named for it. */
+function linesOfFleet(config: Config | null): readonly SettingLine[] {
+  const fleet = config?.fleet ?? null;
+  if (fleet === null) return [];
+  const section = fleet.listed === null ? "organization" : "accounts";
+  const from = config?.origins.get(section) ?? "default";
+  const line = (name: string, value: string): SettingLine => ({ name: `${section}.${name}`, value, from });
+  return [
+    line("role", fleet.role ?? "of each account"),
+    line("central", fleet.central?.account ?? "none: secrets stay in each account"),
+    line("limits.parallel", String(fleet.limits.parallel)),
+    line("limits.maxRotations", String(fleet.limits.maxRotations ?? "as each account has it")),
+    line("overrides", fleet.overrides.size === 0 ? "none" : [...fleet.overrides.keys()].join(", ")),
   ];
 }
 

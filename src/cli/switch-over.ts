@@ -67,7 +67,7 @@ async function checkNamed(session: Session, userName: string, named: string): Pr
  */
 export async function proveSwitchOver(
   io: Io,
-  { session, flags }: Invocation,
+  { session, flags }: Pick<Invocation, "session" | "flags">,
   users: readonly User[],
   reports: readonly UserReport[],
   journal: Journal,

@@ -36,7 +36,7 @@ async function tagUsers(io: Io, exit: (code: number) => void, file: string, flag
     import("../config/tags-file.ts"),
     import("./read-input.ts"),
     import("./settings.ts"),
-    import("./session.ts"),
+    import("./members.ts"),
   ]);
   const text = await readInput(file);
   const wanted = readTags(text, file);

@@ -5,7 +5,7 @@ import { openIam } from "../aws/iam.ts";
 import { openVerifier, whoAmI } from "../aws/sts.ts";
 import type { User } from "../core/access-key.ts";
 import type { Owner } from "../core/owner.ts";
-import type { Host } from "../destinations/kind.ts";
+import type { DestinationKind, Host } from "../destinations/kind.ts";
 import { recordsInTags } from "../engine/tag-records.ts";
 import { openRunnerLock } from "../host/runner-lock.ts";
 import type { Mailer } from "../mail/mailer.ts";
@@ -36,6 +36,8 @@ export interface OpenTarget {
   readonly text?: string;
   readonly open: OpenDestination;
   readonly isStream: boolean;
+  /** All accounts of the run deliver into one and the same place; absent = each has its own. */
+  readonly isShared?: boolean;
 }
 
 /** What a session works with. Real or simulated: it cannot tell. */
@@ -56,16 +58,43 @@ export interface Parts {
   readonly clock: Clock;
   readonly liveness: Liveness;
   readonly destinations: readonly OpenTarget[];
+  /** Whose each shared target is, by its label, in all accounts of the run; absent = there is but one account. */
+  readonly claims?: Map<string, string>;
   readonly settings: Settings;
+}
+
+/** Whose credentials something is done with. */
+export interface Identity {
+  readonly access: AwsAccess;
+  readonly caller: Caller;
+}
+
+/** What an account has in common with others of the same run. */
+export interface Common {
+  /** Who delivers and keeps the escrow and the ledger; null = whoever works in the account. */
+  readonly stores: Identity | null;
+  readonly claims: Map<string, string>;
+  readonly liveness: Liveness;
 }
 
 /** Finds the credentials, asks AWS whose they are, and gathers the parts. Throws {@link InvalidInput} without usable credentials. */
 export async function assemble(settings: CheckedSettings, print: Host["print"]): Promise<Parts> {
-  const clock = new AwsClock();
-  const access = await openAccess(settings.profile, settings.region, clock);
-  const caller = await whoAmI(access);
+  const access = await openAccess(settings.profile, settings.region, new AwsClock());
+  return assembleAs({ access, caller: await whoAmI(access) }, settings, print);
+}
+
+/** As {@link assemble}, where it is known who works. Sends nothing. */
+export async function assembleAs(
+  { access, caller }: Identity,
+  settings: CheckedSettings,
+  print: Host["print"],
+  common: Common | null = null,
+): Promise<Parts> {
+  const { clock } = access;
+  // Names are made for the account of the users, wherever they are kept.
+  const atStores = common?.stores?.access ?? access;
   const mail = await mailerFor(settings, access, caller);
-  const host: Host = { access, caller, clock, print, mail };
+  const host: Host = { access: atStores, caller, clock, print, mail };
   const iam = openIam(access);
   return {
     caller,
@@ -73,21 +102,29 @@ export async function assemble(settings: CheckedSettings, print: Host["print"]):
     index: openAccountIndex(access),
     records: recordsInTags(iam),
     verifier: openVerifier(access),
-    escrow: settings.parsedEscrow?.open(access, caller) ?? null,
-    ledger: settings.parsedLedger?.open(access, caller) ?? null,
+    escrow: settings.parsedEscrow?.open(atStores, caller) ?? null,
+    ledger: settings.parsedLedger?.open(atStores, caller) ?? null,
     notifier: mail === null ? null : await notifierFor(mail),
     sealer: mail?.sealer ?? null,
     clock,
-    liveness: openRunnerLock(),
+    liveness: common?.liveness ?? openRunnerLock(),
     destinations: settings.destinations.map(({ text, kind, parsed }) => ({
       text,
       open: parsed.open(host),
       isStream: kind.isStream,
+      isShared: isShared(kind, common?.stores ?? null),
     })),
+    ...(common === null ? {} : { claims: common.claims }),
     // What the environment says counts, too: a plan is not carried out in another region.
     settings: { ...settings, region: access.region },
   };
 }
+
+/** Whether all accounts deliver into one place. A mail goes to an owner, who may have users in several accounts. */
+export const isShared = (
+  { onThisHost, isStream, needsMail }: Pick<DestinationKind, "onThisHost" | "isStream" | "needsMail">,
+  stores: unknown,
+): boolean => onThisHost === true || (stores !== null && !isStream && needsMail !== true);
 
 /** Loaded only where mails are sent. */
 const notifierFor = async (mailer: Mailer): Promise<Notifier> =>

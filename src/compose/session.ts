@@ -66,9 +66,20 @@ export class Session {
 
   /** Names the settings that a plan was made with: a plan must not be run with others. */
   get fingerprint(): string {
-    const { rulebook, escrow, ledger, asked, region, mail } = this.#parts.settings;
+    const { rulebook, escrow, ledger, asked, region, mail, central } = this.#parts.settings;
     const { layers, exemptions, runEvery, owners } = rulebook;
-    const all = { layers, exemptions, runEvery, owners, escrow, ledger: ledger ?? undefined, asked, region, mail };
+    const all = {
+      layers,
+      exemptions,
+      runEvery,
+      owners,
+      escrow,
+      ledger: ledger ?? undefined,
+      asked,
+      region,
+      mail,
+      central,
+    };
     const text = JSON.stringify(all, (name, value: unknown) =>
       // Where something stands in a file says nothing about what it says.
       name === "origins" || name === "origin" ? undefined : value instanceof Map ? [...value] : value,
@@ -298,7 +309,7 @@ export class Session {
     const slots = new Slots(PARALLEL_USERS, this.clock);
     const readLedger = await this.#readLedgerFor(users);
     const found = await Promise.all(users.map((user) => slots.use(() => this.settingsOf(user, readLedger))));
-    const openOwn = ownTargets();
+    const openOwn = ownTargets(this.caller.account, this.#parts.claims ?? null);
     const onlyOwned = settings.rulebook.owners?.only === true && !isNamed;
     return users.flatMap((user, index): readonly Subject[] => {
       const own = found[index];
@@ -331,10 +342,16 @@ export class Session {
   }
 }
 
-/** Opens users' targets, and throws {@link InvalidInput} where two users would share one. */
-function ownTargets(): (user: User, owner: Owner | null, target: OpenTarget) => Destination {
+/**
+ * Opens users' targets, and throws {@link InvalidInput} where two users would share one. `claims` = the targets that other accounts
+ * of the run have taken already; null = there are no others.
+ */
+function ownTargets(
+  account: string,
+  claims: Map<string, string> | null,
+): (user: User, owner: Owner | null, target: OpenTarget) => Destination {
   const takenBy = new Map<string, string>();
-  return (user, owner, { open, isStream }) => {
+  return (user, owner, { open, isStream, isShared }) => {
     const destination = openOrBlock(open, user, owner);
     const other = takenBy.get(destination.label);
     if (other !== undefined && !isStream) {
@@ -344,11 +361,25 @@ function ownTargets(): (user: User, owner: Owner | null, target: OpenTarget) => 
       );
     }
     takenBy.set(destination.label, user.userName);
+    if (isShared === true && claims !== null && !destination.label.startsWith(NO_TARGET))
+      stakeClaim(claims, destination.label, account, user.userName);
     return destination;
   };
 }
 
+/** A user keeps its own claim: a run may look at it more than once. */
+function stakeClaim(claims: Map<string, string>, label: string, account: string, userName: string): void {
+  const claimant = `${userName} of account ${account}`;
+  const other = claims.get(label) ?? claimant;
+  if (other !== claimant)
+    throw new InvalidInput(`${other} and ${claimant} would share the target ${label}`, "put {account} into the target");
+  claims.set(label, claimant);
+}
+
 const ignore: Journal = () => undefined;
+
+/** Begins the label of what blocks a user: nobody else is in its way. */
+const NO_TARGET = "(no target for";
 
 /** A target that cannot be for this user blocks this user, and no other. */
 function openOrBlock(open: OpenDestination, user: User, owner: Owner | null): Destination {
@@ -357,6 +388,6 @@ function openOrBlock(open: OpenDestination, user: User, owner: Owner | null): De
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     const refuse = () => Promise.reject(error);
-    return { label: `(no target for ${user.userName})`, check: refuse, read: refuse, deliver: refuse };
+    return { label: `${NO_TARGET} ${user.userName})`, check: refuse, read: refuse, deliver: refuse };
   }
 }

@@ -57,6 +57,8 @@ export interface Settings {
   readonly region: string | null;
   /** Null = no mails. */
   readonly mail: MailSettings | null;
+  /** The account where secrets go, as it is named in the settings; absent = the account of the users. */
+  readonly central?: string;
 }
 
 /** Settings that were checked as far as can be without any call. */

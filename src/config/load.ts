@@ -1,5 +1,6 @@
 import { type Document, isCollection, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
+import type { Fleet } from "../core/accounts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { MailSettings } from "../core/mail-settings.ts";
 import type { Match } from "../core/match.ts";
@@ -7,6 +8,7 @@ import { type Exemption, type Layer, overlay, type Rulebook, USUAL_INTERVAL } fr
 import { nearest } from "../core/nearest.ts";
 import type { Bounds, OwnerRules } from "../core/owner-tags.ts";
 import { type Duration, days } from "../core/time.ts";
+import { fleetOf, guardOf } from "./fleet.ts";
 import { type ConfigGiven, configSchema, jsonSchema } from "./schema.ts";
 
 /** keyturn.yaml as it was read and checked. What is null, or absent, it does not say. */
@@ -15,6 +17,8 @@ export interface Config {
   readonly file: string;
   /** The accounts that it is for; null = any. */
   readonly accounts: readonly string[] | null;
+  /** The accounts that `--all-accounts` works in; null where it names none. */
+  readonly fleet: Fleet | null;
   readonly profile: string | null;
   readonly region: string | null;
   /** Whom `run` and `plan` are about where no selector is typed. */
@@ -66,7 +70,7 @@ export function readConfig(text: string, file: string): Config {
       place,
     );
   const config = configOf(parsed.data, file, place);
-  checkEachRule(config.rulebook, place);
+  checkEachRule(config, place);
   return config;
 }
 
@@ -178,7 +182,9 @@ function complaintsOfUnion(errors: readonly (readonly Issue[])[], path: Path): r
     const inside = issues.filter(
       (issue) => issue.path.length > 0 || issue.code === "custom" || issue.code === "unrecognized_keys",
     );
-    return inside.length < issues.length ? -1 : 100 - issues.length;
+    // Text where a map should stand, or the other way round, is hardly the form that was meant.
+    const odd = issues.filter(({ code, input }) => code === "invalid_type" && input !== undefined);
+    return inside.length < issues.length ? -1 : 100 - issues.length - 10 * odd.length;
   };
   const [best] = errors.toSorted((a, b) => depth(b) - depth(a));
   if (best !== undefined && depth(best) >= 0) return best.flatMap((issue) => complaintsOf(issue, path));
@@ -241,13 +247,22 @@ function configOf(given: ConfigGiven, file: string, place: Places): Config {
     layerOf(null, given.defaults ?? {}, ["defaults"], place),
     ...(given.rules ?? []).map((rule, index) => layerOf(rule.match, rule, ["rules", index], place)),
   ];
-  const exemptions: readonly Exemption[] = (given.exempt ?? []).map(({ match, reason }, index) => ({
-    match,
-    reason,
-    origin: place.of(["exempt", index]),
-  }));
+  const exemptions = exemptionsOf(given.exempt, ["exempt"], place);
   const runWide: readonly (readonly [string, Path])[] = [
-    ...(["profile", "region", "select", "escrow", "settle", "runEvery", "audit", "accounts", "mail"] as const)
+    ...(
+      [
+        "profile",
+        "region",
+        "select",
+        "escrow",
+        "settle",
+        "runEvery",
+        "audit",
+        "accounts",
+        "organization",
+        "mail",
+      ] as const
+    )
       .filter((name) => given[name] !== undefined)
       .map((name) => [name, [name]] as const),
     ...Object.keys(limits).map((name) => [name, ["limits", name]] as const),
@@ -256,7 +271,11 @@ function configOf(given: ConfigGiven, file: string, place: Places): Config {
   ];
   return {
     file,
-    accounts: given.accounts ?? null,
+    accounts: guardOf(given),
+    fleet: fleetOf(given, {
+      layer: (own, path) => layerOf(null, own, path, place),
+      exemptions: (own, path) => exemptionsOf(own, path, place),
+    }),
     profile: given.profile ?? null,
     region: given.region ?? null,
     select: given.select ?? null,
@@ -279,6 +298,13 @@ function configOf(given: ConfigGiven, file: string, place: Places): Config {
     origins: new Map(runWide.map(([name, path]) => [name, place.of(path, true)])),
   };
 }
+
+const exemptionsOf = (
+  given: readonly Omit<Exemption, "origin">[] | undefined,
+  path: Path,
+  place: Places,
+): readonly Exemption[] =>
+  (given ?? []).map(({ match, reason }, index) => ({ match, reason, origin: place.of([...path, index]) }));
 
 const UNBOUNDED: Bounds = { atLeast: null, atMost: null };
 
@@ -319,7 +345,11 @@ function layerOf(
 }
 
 /** What contradicts itself in the defaults, or in them and one rule, is found before any user is. */
-function checkEachRule({ layers: [defaults, ...rules], runEvery }: Rulebook, place: Places): void {
+function checkEachRule({ rulebook, fleet }: Config, place: Places): void {
+  const {
+    layers: [defaults, ...rules],
+    runEvery,
+  } = rulebook;
   if (defaults === undefined) return;
   const check = (layers: readonly Layer[], path: Path) => {
     try {
@@ -331,4 +361,5 @@ function checkEachRule({ layers: [defaults, ...rules], runEvery }: Rulebook, pla
   };
   check([defaults], ["defaults", "policy"]);
   for (const [index, rule] of rules.entries()) check([defaults, rule], ["rules", index, "policy"]);
+  for (const { layer, path } of fleet?.overrides.values() ?? []) if (layer !== null) check([defaults, layer], path);
 }

@@ -17,6 +17,7 @@ import type { Match } from "../core/match.ts";
 import { type DeactivateRule, type DeleteRule, presetNames } from "../core/policy.ts";
 import type { Bounds } from "../core/owner-tags.ts";
 import type { PolicyChange } from "../core/rulebook.ts";
+import { accountSections, isGuard } from "./accounts-schema.ts";
 import { parseAccount, parsePath, parsePercent, parseWholeNumber } from "../core/scalars.ts";
 import { parseTarget } from "../core/target.ts";
 import { days, milliseconds, parseDuration } from "../core/time.ts";
@@ -384,6 +385,26 @@ const perUser = {
   window: window.optional(),
 };
 
+const exempt = z.array(
+  z
+    .strictObject({ ...matchShape, reason: word("Why, for reports.") })
+    .refine(saysWho, NOBODY)
+    .transform(({ reason, ...who }) => ({ match: toMatch(who), reason })),
+);
+
+const manyAccounts = accountSections({
+  text,
+  wholeNumber,
+  oneOrMore,
+  percent,
+  account,
+  word,
+  pattern,
+  match,
+  exempt,
+  perUser,
+});
+
 /** keyturn.yaml. What is not given is left to the flags, and to what keyturn does by itself. */
 export const configSchema = z
   .strictObject({
@@ -391,7 +412,8 @@ export const configSchema = z
       .literal("1")
       .meta({ [NUMERIC]: true, description: "Of this format." })
       .optional(),
-    accounts: oneOrMore(account).optional(),
+    accounts: manyAccounts.accounts.optional(),
+    organization: manyAccounts.organization.optional(),
     profile: word("Profile of the AWS configuration.").optional(),
     region: word("Region of SSM and Secrets Manager.").optional(),
     select: match.optional(),
@@ -410,14 +432,11 @@ export const configSchema = z
     owners: owners.optional(),
     defaults: z.strictObject(perUser).optional(),
     rules: z.array(z.strictObject({ match, ...perUser })).optional(),
-    exempt: z
-      .array(
-        z
-          .strictObject({ ...matchShape, reason: word("Why, for reports.") })
-          .refine(saysWho, NOBODY)
-          .transform(({ reason, ...who }) => ({ match: toMatch(who), reason })),
-      )
-      .optional(),
+    exempt: exempt.optional(),
+  })
+  .refine(({ accounts, organization }) => organization === undefined || accounts === undefined || isGuard(accounts), {
+    message: "accounts with roles and organization say the same thing in two ways: give one of them",
+    path: ["organization"],
   })
   .meta({ title: "keyturn.yaml", description: "How keyturn rotates the access keys of this account." });
 

@@ -1,7 +1,7 @@
 import type { UserDecision, Verdict } from "./decision.ts";
 import { Facts, Gap, LEASE, type Terms } from "./facts.ts";
 import { describeKeys } from "./key-decisions.ts";
-import type { Fact, Observation } from "./observation.ts";
+import type { Fact, Observation, Reading } from "./observation.ts";
 import { afterCreating, afterDelivered, afterDelivering } from "./recorded.ts";
 import { age, formatInstant, type Instant, later, roundDuration } from "./time.ts";
 import { withoutRecord } from "./unrecorded.ts";
@@ -57,6 +57,16 @@ export function atWorkSince(seen: Observation, terms: Terms, now: Instant): Inst
   }
 }
 
+function denied({ action, resource, byOrganization }: Extract<Reading<unknown>, { kind: "denied" }>): Verdict {
+  const sentence = `${action} on ${resource} is denied`;
+  return byOrganization === true
+    ? blocked("scp-denied", `${sentence} by a policy of the organization`, null, {
+        what: "whoever manages the organization has to except keyturn's role from that policy, or the account is left out",
+        at: null,
+      })
+    : blocked("read-denied", sentence, ["policy"]);
+}
+
 function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap {
   try {
     return judge(new Facts(seen, terms, now));
@@ -66,7 +76,7 @@ function withGaps(seen: Observation, terms: Terms, now: Instant): Verdict | Gap 
       case "unread":
         return gap;
       case "denied":
-        return blocked("read-denied", `${gap.reading.action} on ${gap.reading.resource} is denied`, ["policy"]);
+        return denied(gap.reading);
       case "unusable":
         return blocked("destination-unusable", gap.reading.message, null, {
           what: gap.reading.hint ?? "put it right there, or give another target",

@@ -8,7 +8,13 @@ import type { Instant } from "./time.ts";
  */
 export type Reading<T> =
   | { readonly kind: "known"; readonly value: T }
-  | { readonly kind: "denied"; readonly action: string; readonly resource: string }
+  | {
+      readonly kind: "denied";
+      readonly action: string;
+      readonly resource: string;
+      /** A policy of the organization denies it: no permission given in the account would help. */
+      readonly byOrganization?: true;
+    }
   | { readonly kind: "failed"; readonly action: string; readonly message: string }
   | {
       readonly kind: "unusable";

@@ -48,6 +48,7 @@ export const reasons = {
 
   "record-unreadable": "The user's record is not one that this keyturn understands.",
   "read-denied": "A permission that this decision needs was not given.",
+  "scp-denied": "A policy of the organization (a service control policy) denies a call that this decision needs.",
   "read-failed": "AWS or a destination did not answer a question that this decision rests on.",
   "successor-inactive": "The new key is Inactive. A person did that; it stands.",
   "rolled-back": "A destination serves the old key again. A person did that; it stands.",

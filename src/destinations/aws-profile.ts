@@ -63,6 +63,7 @@ export const awsProfile: DestinationKind = {
   kind: "aws-profile",
   readable: true,
   isStream: false,
+  onThisHost: true,
   parse: (target) => {
     const settings = readSettings(target);
     return { permissions: () => [], open: (host) => (user) => openProfile(settings, user, host) };

@@ -50,6 +50,7 @@ export const file: DestinationKind = {
   kind: "file",
   readable: true,
   isStream: false,
+  onThisHost: true,
   parse: (target) => {
     const settings = readSettings(target);
     return {

@@ -25,6 +25,8 @@ export interface DestinationKind {
   readonly readable: boolean;
   /** A stream that a person watches, or a pipe: users share it, and it may go without an escrow. */
   readonly isStream: boolean;
+  /** Writes to this machine, whichever account the user is in. */
+  readonly onThisHost?: true;
   /** Sends mails, and so means nothing without settings that say how. Its target is the user's owner: none is typed. */
   readonly needsMail?: true;
   /**

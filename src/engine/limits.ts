@@ -12,10 +12,33 @@ export interface Finding {
   readonly ruledOut?: RuledOut;
 }
 
+/** So many new successors for several accounts, first come, first served. */
+export class Allowance {
+  #left: number;
+
+  constructor(count: number) {
+    this.#left = count;
+  }
+
+  /** Takes as many as are wanted, or as are left. */
+  take(wanted: number): number {
+    const taken = Math.min(wanted, this.#left);
+    this.#left -= taken;
+    return taken;
+  }
+
+  /** For what was taken and then not done. */
+  giveBack(count: number): void {
+    this.#left += count;
+  }
+}
+
 /** What a run may do of all that is to be done. */
 export interface Limits {
   /** New successors in one run; the rest is deferred, oldest key first. What is under way is always finished. */
   readonly maxRotations: number;
+  /** What several accounts may make together; absent = only `maxRotations` counts. */
+  readonly shared?: Allowance;
   /** Refuse the whole run where more than this share (0 to 100) of the users would change; null = never. */
   readonly refuseAbovePercent: number | null;
   /** Only these: the actions of a plan, by user; null = no plan. */
@@ -47,12 +70,14 @@ export function choose(findings: readonly Finding[], limits: Limits): Chosen {
   const oldestFirst = rotations.toSorted(
     (a, b) => oldestKey(a) - oldestKey(b) || (a.subject.user.userName < b.subject.user.userName ? -1 : 1),
   );
-  const paced = oldestFirst.slice(0, limits.maxRotations);
+  const wanted = Math.min(oldestFirst.length, limits.maxRotations);
+  const room = limits.shared === undefined ? wanted : limits.shared.take(wanted);
+  const paced = oldestFirst.slice(0, room);
   const would = [...others, ...paced];
   return {
     now: limits.onlyLook ? [] : would,
     would,
-    deferred: oldestFirst.slice(limits.maxRotations),
+    deferred: oldestFirst.slice(room),
     unplanned,
     rotations: paced.length,
   };

@@ -164,6 +164,14 @@ async function readPastOf(destination: Destination): Promise<Reading<Past>> {
   return readPast === undefined ? known({ pending: null, history: [] }) : ask(readPast);
 }
 
+/** A question that AWS refused to answer. */
+export const deniedReading = ({ action, resource, byOrganization }: CallError): Reading<never> => ({
+  kind: "denied",
+  action,
+  resource,
+  ...(byOrganization ? { byOrganization } : {}),
+});
+
 /** Turns the outcome of a question into a reading. Errors that are neither a call's nor the input's are bugs and go on. */
 export async function ask<T>(question: () => Promise<T>): Promise<Reading<T>> {
   try {
@@ -171,7 +179,7 @@ export async function ask<T>(question: () => Promise<T>): Promise<Reading<T>> {
   } catch (error) {
     if (error instanceof InvalidInput) return { kind: "unusable", message: error.message, hint: error.hint };
     if (!(error instanceof CallError)) throw error;
-    if (error.kind === "denied") return { kind: "denied", action: error.action, resource: error.resource };
+    if (error.kind === "denied") return deniedReading(error);
     return { kind: "failed", action: error.action, message: `${error.code}: ${error.message}` };
   }
 }

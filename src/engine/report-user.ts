@@ -66,11 +66,12 @@ export function reportTurns(finding: Finding, turns: readonly TurnReport[], now:
   if (last.outcome.kind !== "done") {
     const failed = last.outcome.kind === "failed";
     const hint = last.outcome.kind === "failed" ? last.outcome.hint : null;
+    const code = (last.outcome.kind === "failed" ? last.outcome.code : undefined) ?? last.decision.code;
     const next = { what: hint ?? "the next run looks again", at: null };
     return {
       ...base,
       outcome: failed ? "failed" : "waiting",
-      code: last.decision.code,
+      code,
       sentence: last.outcome.sentence,
       next,
       command: null,

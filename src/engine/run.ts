@@ -7,7 +7,7 @@ import { leadsOn, STEPS_PER_RUN } from "../core/project.ts";
 import type { UserOutcome, UserReport } from "../core/result.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits, split } from "./limits.ts";
-import { observe, observeEverything } from "./observe.ts";
+import { deniedReading, observe, observeEverything } from "./observe.ts";
 import { outcomeUntouched, reportFinding, reportTurns, stateAfter } from "./report-user.ts";
 import { ruleOut } from "./rule-out.ts";
 import { type Slot, Slots } from "./slots.ts";
@@ -124,7 +124,7 @@ class Progress {
     if (action === null || this.halted() || !isPlanned(this.#rules.limits, subject.user.userName, action)) return false;
     if (action.kind !== "rotate" || endsInRotation(decision)) return true;
     this.#rotationsLeft -= 1;
-    return this.#rotationsLeft >= 0;
+    return this.#rotationsLeft >= 0 && (this.#rules.limits.shared?.take(1) ?? 1) === 1;
   }
 
   /** A step that cannot be written down ends its turn, and no other user is begun. */
@@ -167,11 +167,10 @@ async function escrowByUser({ escrow }: World): Promise<(userName: string) => Re
     entries = await escrow.list();
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    const { action, resource, code, message, kind } = error;
-    return () =>
-      kind === "denied"
-        ? { kind: "denied", action, resource }
-        : { kind: "failed", action, message: `${code}: ${message}` };
+    const { action, code, message, kind } = error;
+    const reading =
+      kind === "denied" ? deniedReading(error) : ({ kind: "failed", action, message: `${code}: ${message}` } as const);
+    return () => reading;
   }
   return (userName) => known(entries.filter((entry) => entry.userName === userName).map((entry) => entry.accessKeyId));
 }
@@ -204,7 +203,7 @@ function unusable(what: string, decision: UserDecision, error: unknown): UserDec
   };
   if (error instanceof InvalidInput) return { ...blocked, standing: "blocked", code: "destination-unusable" };
   if (error instanceof CallError && error.kind === "denied")
-    return { ...blocked, standing: "blocked", code: "read-denied" };
+    return { ...blocked, standing: "blocked", code: error.byOrganization ? "scp-denied" : "read-denied" };
   return { ...blocked, standing: "unknown", code: "read-failed" };
 }
 

@@ -14,6 +14,8 @@ export interface Selectors {
   readonly match?: Match | null;
   /** Read every user one by one, whatever a listing of the whole account tells. */
   readonly exact?: boolean;
+  /** A user that was named and is not there is no mistake: it is in another account. */
+  readonly allowMissing?: boolean;
   /** No user at all is an answer, not a mistake. */
   readonly allowEmpty: boolean;
   /**
@@ -32,7 +34,7 @@ export async function selectUsers(
 ): Promise<readonly User[]> {
   const [only, ...more] = selectors.match?.path ?? [];
   const below = selectors.path ?? (more.length === 0 ? only : undefined) ?? "/";
-  const candidates = selectors.users.length === 0 ? await iam.listUsers(below) : await findUsers(iam, selectors.users);
+  const candidates = selectors.users.length === 0 ? await iam.listUsers(below) : await findUsers(iam, selectors);
   const onPath = candidates.filter((user) => user.path.startsWith(selectors.path ?? "/"));
   const slots = new Slots(parallel, clock);
   const fitting = await Promise.all(onPath.map((user) => slots.use(() => fits(iam, user, selectors))));
@@ -46,10 +48,10 @@ export async function selectUsers(
   return users;
 }
 
-async function findUsers(iam: Iam, names: readonly string[]): Promise<readonly User[]> {
-  const found = await Promise.all([...new Set(names)].map(async (name) => ({ name, user: await iam.getUser(name) })));
+async function findUsers(iam: Iam, { users, allowMissing = false }: Selectors): Promise<readonly User[]> {
+  const found = await Promise.all([...new Set(users)].map(async (name) => ({ name, user: await iam.getUser(name) })));
   const missing = found.filter(({ user }) => user === null).map(({ name }) => name);
-  if (missing.length > 0)
+  if (missing.length > 0 && !allowMissing)
     throw new InvalidInput(
       `there is no IAM user ${missing.join(", ")}`,
       "keyturn scan lists the users; is this the right account?",

@@ -17,15 +17,22 @@ export type Outcome =
   /** Nothing is wrong: the world changed in between, or somebody else is at work. */
   | { readonly kind: "stopped"; readonly sentence: string }
   /** Something is. What is unfinished, the next run finishes or undoes. */
-  | { readonly kind: "failed"; readonly sentence: string; readonly hint: string | null };
+  | {
+      readonly kind: "failed";
+      readonly sentence: string;
+      readonly hint: string | null;
+      /** Set where the failure has a reason of its own, whatever was decided. */
+      readonly code?: "scp-denied";
+    };
 
 /** Ends a turn early from wherever it stands; never leaves the engine. */
 export class TurnEnd extends Error {
   readonly outcome: Exclude<Outcome, { kind: "done" }>;
 
-  constructor(kind: "stopped" | "failed", sentence: string, hint: string | null = null) {
+  constructor(kind: "stopped" | "failed", sentence: string, hint: string | null = null, code?: "scp-denied") {
     super(sentence);
-    this.outcome = kind === "stopped" ? { kind, sentence } : { kind, sentence, hint };
+    this.outcome =
+      kind === "stopped" ? { kind, sentence } : { kind, sentence, hint, ...(code === undefined ? {} : { code }) };
   }
 }
 
@@ -154,6 +161,10 @@ export class Turn {
 /** The next step where something is denied in a run. */
 export const PERMISSIONS_HINT = "keyturn policy prints the permissions that are needed";
 
+/** The next step where the organization denies something: nobody in the account can allow it. */
+const ORGANIZATION_HINT =
+  "whoever manages the organization has to except keyturn's role from that service control policy";
+
 /** A step that cannot be written down ends its turn. `hint` = what to do about it; `onFailure` hears of it first. */
 export function orEndTurn(journal: Journal, hint: string, onFailure: () => void = () => undefined): Journal {
   return (step) => {
@@ -174,6 +185,10 @@ export function asTurnEnd(what: string, error: unknown): TurnEnd {
   if (!(error instanceof CallError)) throw error;
   switch (error.kind) {
     case "denied":
+      if (error.byOrganization) {
+        const sentence = `${what}: ${error.action} on ${error.resource} is denied by a policy of the organization`;
+        return new TurnEnd("failed", sentence, ORGANIZATION_HINT, "scp-denied");
+      }
       return new TurnEnd("failed", `${what}: ${error.action} on ${error.resource} is denied`, PERMISSIONS_HINT);
     case "absent":
     case "refused":

@@ -31,7 +31,8 @@ export function document(
   };
 }
 
-function userJson(report: UserReport, now: Instant) {
+/** One user as every document has it. `flags` = what its command needs besides, such as the account. */
+export function userJson(report: UserReport, now: Instant, flags: readonly string[] = []) {
   const { userName, path, outcome, code, sentence, next, command, keys, destinations, planned, steps } = report;
   const { notices = [], notes = [], ruledOut } = report;
   return {
@@ -42,7 +43,7 @@ function userJson(report: UserReport, now: Instant) {
     sentence,
     readExactly: ruledOut === undefined,
     next: nextJson(next),
-    command: command === null ? null : commandLine(command),
+    command: command === null ? null : commandLine(command, flags),
     keys: keys.map((key) => keyJson(key, now)),
     destinations,
     planned: planned.map(actionJson),

@@ -418,6 +418,15 @@ export const explanations: Readonly<Record<ReasonCode, Explanation>> = {
     ],
     settings: [],
   },
+  "scp-denied": {
+    group: "blocked",
+    why: "What an organization denies by a service or resource control policy, no permission given in the account can allow. Nothing is tried that would end half done.",
+    next: "The next run asks again, and goes on once the organization's policy lets it.",
+    person:
+      "Ask whoever manages the organization to except keyturn's role from the policy (a condition on `aws:PrincipalArn`), or exclude the account.",
+    commands: [["keyturn policy", "prints the calls that have to be let through; give it the flags of the run"]],
+    settings: [],
+  },
   "read-failed": {
     group: "blocked",
     why: "Unknown means wait: no destructive step follows a read that failed. One user's failure never stops the next.",

@@ -115,7 +115,7 @@ describe.skipIf(!has("bash"))(`bash, with the script sourced ${has("bash") ? "" 
     ],
     [
       ["scan", "--format", "="],
-      ["table", "json"],
+      ["table", "json", "ndjson"],
     ],
     [["scan", "--format", "=", "j"], ["json"]],
     [["--format", "j"], ["json"]],
@@ -136,7 +136,7 @@ describe.skipIf(!has("bash"))(`bash, with the script sourced ${has("bash") ? "" 
       ["--max-age", "--max-rotations"],
     ],
     [["rotate", "--us"], []],
-    [["--all-"], ["--all-users"]],
+    [["--all-"], ["--all-accounts", "--all-users"]],
     [["demo", "--se"], ["--seed"]],
     [["run", "a"], ["a plan.json"]],
     [["run", "--report", "a "], ["a plan.json"]],

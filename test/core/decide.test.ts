@@ -968,6 +968,16 @@ const rows: readonly Row[] = [
   },
   {
     row: "before",
+    says: "is blocked with a reason of its own where the organization denies it: no permission in the account would help",
+    user: {
+      readings: {
+        keys: { kind: "denied", action: "iam:ListAccessKeys", resource: "user/ci-bot", byOrganization: true },
+      },
+    },
+    expected: blocked("scp-denied"),
+  },
+  {
+    row: "before",
     says: "is blocked where a last use that it needs may not be read",
     user: takenOver({
       keys: [

@@ -22,7 +22,13 @@ export type Fault =
   | { readonly kind: "lose" }
   | { readonly kind: "lose-reply" }
   | { readonly kind: "cut"; readonly before: string }
-  | { readonly kind: "error"; readonly status: number; readonly code: string; readonly afterEffect?: boolean }
+  | {
+      readonly kind: "error";
+      readonly status: number;
+      readonly code: string;
+      readonly message?: string;
+      readonly afterEffect?: boolean;
+    }
   | { readonly kind: "reply"; readonly status: number; readonly body: string };
 
 export interface FaultProxy {
@@ -166,13 +172,13 @@ function reply(outgoing: ServerResponse, status: number, body: string): void {
 function refuse(
   outgoing: ServerResponse,
   incoming: IncomingMessage,
-  { status, code }: { status: number; code: string },
+  { status, code, message = "by the fault proxy" }: { status: number; code: string; message?: string },
 ): void {
   if (typeof incoming.headers["x-amz-target"] === "string")
-    return reply(outgoing, status, JSON.stringify({ __type: code, message: "by the fault proxy" }));
+    return reply(outgoing, status, JSON.stringify({ __type: code, message }));
   reply(
     outgoing,
     status,
-    `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>by the fault proxy</Message></Error><RequestId>0</RequestId></ErrorResponse>`,
+    `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error><RequestId>0</RequestId></ErrorResponse>`,
   );
 }

@@ -37,7 +37,8 @@ export interface SesMail {
 /** A running emulator of AWS. */
 export interface Moto {
   readonly url: string;
-  seed(users: readonly UserSeed[]): Promise<readonly SeededKey[]>;
+  /** In the account of the runner, or in another one. */
+  seed(users: readonly UserSeed[], account?: string): Promise<readonly SeededKey[]>;
   keys(): Promise<readonly Omit<SeededKey, "secretAccessKey">[]>;
   /** The mails that SES took; of the body it keeps one part. */
   mails(): Promise<readonly SesMail[]>;
@@ -87,7 +88,7 @@ export async function startMoto(): Promise<Moto> {
   };
   return {
     url,
-    seed: async (users) => (await post<{ keys: SeededKey[] }>("seed", { users })).keys,
+    seed: async (users, account) => (await post<{ keys: SeededKey[] }>("seed", { users, account })).keys,
     keys: async () => (await post<{ keys: SeededKey[] }>("keys")).keys,
     mails: async () => (await post<{ mails: SesMail[] }>("mails")).mails,
     use: async (accessKeyId, options = {}) => (await post<{ ok: boolean }>("use", { accessKeyId, ...options })).ok,

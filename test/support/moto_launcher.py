@@ -7,7 +7,7 @@ cannot sign in, users that have keys cannot be deleted, and the clock can be shi
 that weeks pass in a moment.
 
   POST /__test/reset                                       everything back to the start
-  POST /__test/seed   {"users": [{"name", "path", "tags", "password", "keys": [{"ageDays", "status", "usedDaysAgo", "service"}]}]}
+  POST /__test/seed   {"account"?, "users": [{"name", "path", "tags", "password", "keys": [{"ageDays", "status", "usedDaysAgo", "service"}]}]}
   POST /__test/use    {"accessKeyId", "service"}           a consumer signs now; answers {"ok": whether it was let in}
   POST /__test/key    {"accessKeyId", "status", "ageDays"} what a person does in the console; and a key is that old
   POST /__test/clock  {"offsetSeconds"}
@@ -87,8 +87,8 @@ PAGE = {"size": 100}
 BRIDGE = {"url": None, "tries": 1}
 
 
-def iam():
-    return iam_models.iam_backends[ACCOUNT]["aws"]
+def iam(account=ACCOUNT):
+    return iam_models.iam_backends[account]["aws"]
 
 
 def one_page(response, items):
@@ -267,16 +267,17 @@ def describe(key):
 
 def seed(body):
     made = []
+    backend = iam(body.get("account", ACCOUNT))
     for spec in body["users"]:
         tags = [{"Key": key, "Value": value} for key, value in (spec.get("tags") or {}).items()]
-        user = iam().create_user("us-east-1", spec["name"], spec.get("path", "/"), tags)
+        user = backend.create_user("us-east-1", spec["name"], spec.get("path", "/"), tags)
         if spec.get("password"):
             user.password = "x"
         # A user is older than its keys.
         oldest = max([key_spec["ageDays"] + 1 for key_spec in spec.get("keys") or []] + [spec.get("ageDays", 0)])
         user.create_date = shifted_utcnow() - dt.timedelta(days=oldest)
         for key_spec in spec.get("keys") or []:
-            key = iam().create_access_key(spec["name"])
+            key = backend.create_access_key(spec["name"])
             key.create_date = shifted_utcnow() - dt.timedelta(days=key_spec["ageDays"])
             key.status = key_spec.get("status", "Active")
             if key_spec.get("usedDaysAgo") is not None:
