@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,8 +28,19 @@ export interface CliOptions {
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-/** A folder of its own below the system's temporary one. */
-export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "keyturn-test-"));
+/** A folder of its own below the system's temporary one, gone when the tests of this process are over. */
+export function temporaryFolder(): string {
+  if (made.length === 0) process.once("exit", removeMade);
+  const folder = mkdtempSync(join(tmpdir(), "keyturn-test-"));
+  made.push(folder);
+  return folder;
+}
+
+const made: string[] = [];
+
+function removeMade(): void {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+}
 
 /** Runs the built CLI as a process, in an environment of its own. */
 export function keyturn(
