@@ -5,7 +5,9 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONG = ["crash.test", "whole-account", "never-switches", "/integration/", "/dropins/", "/model/", ""];
 
 /** Whole lives, told over many runs of the built command. */
-const LONG_LIVES = ["test/integration/whole-account.test.ts", "test/integration/never-switches.test.ts"];
+const LONG_LIVES = ["life", "mailed-keys", "never-switches", "whole-account"].map(
+  (name) => `test/integration/${name}.test.ts`,
+);
 
 /** What takes long comes first, so that no core idles at the end. */
 class LongestFirst extends BaseSequencer {

@@ -1,9 +1,14 @@
 // The searches, beyond what the tests have time for: `npm run proof`, or `npm run proof -- --quick`, which is part of CI.
 import { spawnSync } from "node:child_process";
 
-/** The crash rig, every story of the model, months in a simulated account, a month of hourly runs, a neglected account put in order. */
+/**
+ * The crash rig, every story of the model, months in a simulated account, and the lives of keys: each policy's, one that is
+ * mailed, a month of hourly runs, a neglected account put in order.
+ */
 const SEARCHES = [
   "test/integration/crash.test.ts",
+  "test/integration/life.test.ts",
+  "test/integration/mailed-keys.test.ts",
   "test/integration/never-switches.test.ts",
   "test/integration/whole-account.test.ts",
   "test/model",
