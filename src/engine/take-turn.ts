@@ -3,7 +3,7 @@ import { decide } from "../core/decide.ts";
 import type { Action, Beginning, UserDecision } from "../core/decision.ts";
 import type { Observation } from "../core/observation.ts";
 import { LEASE } from "../core/facts.ts";
-import { isOpen, mentions, parseRecord, RECORD_TAG } from "../core/record.ts";
+import { isOpen, mentions, named, parseRecord, RECORD_TAG } from "../core/record.ts";
 import { age, type Instant } from "../core/time.ts";
 import { type Foreknowledge, observe, observeServed } from "./observe.ts";
 import { deactivate, remove } from "./retire.ts";
@@ -50,7 +50,7 @@ export async function takeTurn(
   parts: RotationParts = wholeRotation,
 ): Promise<TurnReport> {
   let { turn, readAt, seen } = await look(world, subject, slot, before);
-  if (mayHideAKey(seen, world.clock.now())) {
+  if (mayChangeYet(seen, world.clock.now())) {
     await turn.settle();
     ({ turn, readAt, seen } = await look(world, subject, slot, before));
   }
@@ -75,14 +75,19 @@ async function look(world: World, subject: Subject, slot: Slot, before: Foreknow
 }
 
 /**
- * A runner that died a moment ago may have made a key that IAM does not list yet. Whoever declared an intent of their own now would
- * overwrite the only thing that explains it. Where nobody can prove the death, the lease is longer than IAM needs.
+ * A runner that died a moment ago may have made a key that IAM does not list yet, or made one Inactive that IAM still calls Active.
+ * Whoever declared an intent of their own now would overwrite the only thing that explains it. Where nobody can prove the death,
+ * the lease is longer than IAM needs.
  */
-function mayHideAKey({ record, keys, ownerDead }: Observation, now: Instant): boolean {
+function mayChangeYet({ record, keys, ownerDead }: Observation, now: Instant): boolean {
   if (!ownerDead || record.kind !== "known" || keys.kind !== "known") return false;
-  const intent = parseRecord(record.value);
-  if (!isOpen(intent) || age(intent.at, now) >= LEASE) return false;
-  return keys.value.every(({ accessKeyId }) => mentions(intent.known, accessKeyId));
+  const left = parseRecord(record.value);
+  if (left.phase === "retiring")
+    return (
+      age(left.at, now) < LEASE && named(left.old.slice(0, 1), keys.value).some(({ status }) => status === "Active")
+    );
+  if (!isOpen(left) || age(left.at, now) >= LEASE) return false;
+  return keys.value.every(({ accessKeyId }) => mentions(left.known, accessKeyId));
 }
 
 /**

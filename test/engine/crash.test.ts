@@ -4,7 +4,7 @@ import { presetNames, presets } from "../../src/core/policy.ts";
 import { parseRecord } from "../../src/core/record.ts";
 import type { Abilities } from "../../src/simulation/stores.ts";
 import { CallCounter, Crash } from "../support/crash.ts";
-import { later, minutes, seconds } from "../../src/core/time.ts";
+import { days, later, minutes, seconds } from "../../src/core/time.ts";
 import { Rig } from "../support/rig.ts";
 
 const KINDS: Readonly<Record<string, { abilities: Abilities; useEscrow: boolean }>> = {
@@ -99,6 +99,35 @@ it("a key that IAM does not list yet is not lost to whoever starts right after t
   rig.liveness.kill();
   await rig.run();
   await expectHealed(rig, counter, "after CreateAccessKey, listed late", old?.accessKeyId ?? "");
+});
+
+it("a key that a dead run made Inactive, though IAM still calls it Active, is not taken for one that somebody brought back", async () => {
+  const rig = new Rig(presets.threshold);
+  rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+  const [old] = rig.account.keys("ci-bot");
+  const counter = new CallCounter(rig);
+  counter.between = (_call, action) => {
+    if (action === "iam:UpdateAccessKey") counter.dieAt = { call: counter.calls.length, when: "after" };
+  };
+  await expect(rig.run()).rejects.toBeInstanceOf(Crash);
+  rig.liveness.kill();
+  counter.between = () => undefined;
+  counter.dieAt = null;
+
+  const shownFrom = later(rig.clock.now(), seconds(10));
+  rig.account.intercept = async (action, resource, effect) => {
+    const answer = await counter.intercept(action, resource, effect);
+    const isStale = action === "iam:ListAccessKeys" && rig.clock.now() < shownFrom;
+    // What is listed are keys, and stays so.
+    return isStale
+      ? ((answer as AccessKey[]).map((key): AccessKey => ({ ...key, status: "Active" })) as typeof answer)
+      : answer;
+  };
+  await rig.run();
+  expect(parseRecord(rig.record("ci-bot")).phase).toBe("retiring");
+  rig.skip(days(40));
+  await rig.run();
+  expect(rig.account.keys("ci-bot").map(({ accessKeyId }) => accessKeyId)).not.toContain(old?.accessKeyId);
 });
 
 it.each(["before", "after"] as const)(
