@@ -57,8 +57,8 @@ const MUTANTS = {
   "the old key is deactivated before the new one is delivered": [
     change(
       ROTATE,
-      "  await handOut(turn, pair, known); //",
-      "  for (const id of known) await turn.world.iam.deactivate(turn.userName, id);\n  await handOut(turn, pair, known); //",
+      "  await handOut(turn, pair, before.known); //",
+      "  for (const id of before.known) await turn.world.iam.deactivate(turn.userName, id);\n  await handOut(turn, pair, before.known); //",
     ),
   ],
   "no intent is written": [
@@ -146,7 +146,7 @@ const MUTANTS = {
     change(ROTATE, "  await mustBeMine(turn, known); //                                       5\n", ""),
   ],
   "the intent is not read again before the key is delivered": [
-    change(ROTATE, "if (!(await isMine(turn))) await retreat(turn, pair.accessKeyId);", ""),
+    change(ROTATE, "  await retreatUnlessMine(turn, pair.accessKeyId); //                     9\n", ""),
   ],
   "a delivery is not read back": [
     change(ROTATE, "if (served?.accessKeyId !== pair.accessKeyId) {", "if (served?.accessKeyId === undefined) {"),
