@@ -9,7 +9,7 @@ const locksBeside = (path: string) => readdirSync(join(path, "..")).filter((name
 
 /** The monotonic clock of this process goes on by this much with every look at it. */
 function hurry(milliseconds: number): void {
-  let now = 0;
+  let now = performance.now();
   vi.spyOn(performance, "now").mockImplementation(() => (now += milliseconds));
 }
 
