@@ -184,7 +184,6 @@ describe("the house is tidy:", () => {
       "seal/fernet-token.ts",
       "seal/fernet.ts",
       "seal/sealed-text.ts",
-      "secret-rotation/log.ts",
       "secret-rotation/values.ts",
       "simulation/account.ts",
       "simulation/stores.ts",

@@ -120,7 +120,9 @@ class HearingHandler extends NodeHttpHandler {
         return answer;
       }
       lane.refused();
-      const isRepeatable = request[0].body === undefined || typeof request[0].body === "string";
+      // What a server could not do (5xx) may have taken effect all the same.
+      const isRefusal = answer.response.statusCode < 500;
+      const isRepeatable = isRefusal && (request[0].body === undefined || typeof request[0].body === "string");
       if (!isRepeatable || this.#clock.monotonic() - began > PATIENCE) return answer;
       await this.#clock.sleep(100 + Math.random() * 400);
     }
@@ -132,7 +134,7 @@ class HearingHandler extends NodeHttpHandler {
     if (Number(response.headers["content-length"] ?? 0) > LARGEST_ERROR) return false;
     const body = await buffer(response.body);
     response.body = Readable.from([body]);
-    return isThrottling(response.statusCode, body.toString("utf8"));
+    return isThrottling(response.statusCode, body.toString("utf8"), response.headers["x-amzn-errortype"]);
   }
 }
 

@@ -110,8 +110,37 @@ export function laneOf({ headers, body }: Signed): string {
     : "iam:write";
 }
 
-/** Whether a reply says that requests come too fast. `text` = the body of an error. */
-export const isThrottling = (status: number, text: string): boolean =>
-  status === 429 ||
-  (status >= 400 &&
-    /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|RequestThrottled|LimitExceededException: Rate/.test(text));
+/** What AWS's services call a request that came too fast. A full quota (`LimitExceeded`) is none: it would be as full a moment later. */
+const TOO_FAST = new Set([
+  "Throttling",
+  "ThrottlingException",
+  "ThrottledException",
+  "RequestThrottled",
+  "RequestThrottledException",
+  "RequestLimitExceeded",
+  "TooManyRequestsException",
+  "SlowDown",
+]);
+
+/**
+ * Whether a refusal says that requests come too fast. Only its code counts: messages quote names of users, and those may be anything.
+ * `text` = the body, `header` = `x-amzn-errortype`.
+ */
+export const isThrottling = (status: number, text: string, header = ""): boolean =>
+  status === 429 || (status >= 400 && TOO_FAST.has(codeIn(text, header)));
+
+/** The error's code, as query services (XML) and JSON services write it; empty where there is none. */
+function codeIn(text: string, header: string): string {
+  const named = header === "" ? (/<Code>\s*([\w.]+)\s*<\/Code>/.exec(text)?.[1] ?? typeIn(text)) : header;
+  return named.replace(/^.*#/s, "").replace(/:.*$/s, "");
+}
+
+function typeIn(text: string): string {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    const type = typeof parsed === "object" && parsed !== null && "__type" in parsed ? parsed.__type : null;
+    return typeof type === "string" ? type : "";
+  } catch {
+    return "";
+  }
+}

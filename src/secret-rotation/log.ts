@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../aws/call.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Secret } from "../core/secret.ts";
 import { CallError, type Journal } from "../ports.ts";
@@ -19,7 +20,7 @@ export interface Log {
 export function openLog(write: (line: string) => void, debug: boolean): Log {
   const secrets: Secret[] = [];
   const line = (level: string, message: string, fields: Readonly<Record<string, unknown>>) =>
-    write(scrub(JSON.stringify({ level, message, ...fields }), secrets));
+    write(withoutSecrets(JSON.stringify({ level, message, ...fields }), secrets));
   return {
     info: (message, fields = {}) => line("INFO", message, fields),
     warn: (message, fields = {}) => line("WARN", message, fields),
@@ -33,7 +34,7 @@ export function openLog(write: (line: string) => void, debug: boolean): Log {
       });
     },
     hide: (secret) => void secrets.push(secret),
-    clean: (text) => scrub(text, secrets),
+    clean: (text) => withoutSecrets(text, secrets),
   };
 }
 
@@ -51,14 +52,3 @@ export function sentenceOf(problem: unknown): string {
 
 const hintOf = (problem: unknown): { readonly hint?: string } =>
   problem instanceof InvalidInput && problem.hint !== null ? { hint: problem.hint } : {};
-
-/** By value, as it is and as JSON writes it: wherever a secret got to, it is not among what is written. */
-function scrub(text: string, secrets: readonly Secret[]): string {
-  let clean = text;
-  for (const secret of secrets) {
-    const value = secret.reveal();
-    if (value.length < 8) continue;
-    for (const form of [value, JSON.stringify(value).slice(1, -1)]) clean = clean.replaceAll(form, "[secret]");
-  }
-  return clean;
-}

@@ -129,6 +129,11 @@ describe("a request's lane", () => {
 it.each([
   [400, "<ErrorResponse><Error><Code>Throttling</Code>", true],
   [400, '{"__type":"ThrottlingException"}', true],
+  [400, '{"__type":"com.amazonaws.ssm#ThrottlingException","message":"Rate exceeded"}', true],
+  [404, "<Code>NoSuchEntity</Code><Message>The user with name Throttling cannot be found.</Message>", false],
+  [403, "<Code>AccessDenied</Code><Message>on resource: user &lt;Code&gt;Throttling&lt;/Code&gt;</Message>", false],
+  [400, '{"__type":"ParameterNotFound","message":"/keys/\\"__type\\":\\"ThrottlingException\\""}', false],
+  [400, "not what AWS writes: Throttling", false],
   [429, "", true],
   [503, "<Code>SlowDown</Code>", true],
   [409, "<Code>LimitExceeded</Code><Message>Cannot exceed quota for AccessKeysPerUser: 2</Message>", false],
