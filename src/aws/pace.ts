@@ -137,8 +137,7 @@ function codeIn(text: string, header: string): string {
 
 function typeIn(text: string): string {
   try {
-    const parsed: unknown = JSON.parse(text);
-    const type = typeof parsed === "object" && parsed !== null && "__type" in parsed ? parsed.__type : null;
+    const type = (JSON.parse(text) as Record<string, unknown> | null)?.["__type"];
     return typeof type === "string" ? type : "";
   } catch {
     return "";

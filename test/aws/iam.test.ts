@@ -60,9 +60,9 @@ describe("IAM over the wire", () => {
   const actions = () => heard.map(([action]) => action);
 
   it("asks for a key with AWS's time where this machine's clock is wrong, for that call is sent only once", async () => {
-    const { listAccessKeys, createAccessKey } = await iam();
-    await listAccessKeys("ci-bot");
-    await createAccessKey("ci-bot");
+    const client = await iam();
+    await client.listAccessKeys("ci-bot");
+    await client.createAccessKey("ci-bot");
     expect(heard).toEqual([
       ["ListAccessKeys", -60],
       ["CreateAccessKey", 0],
@@ -71,8 +71,8 @@ describe("IAM over the wire", () => {
 
   it("asks for a key again where it was turned down for coming too fast: then none was made", async () => {
     planned.push([400, refusal("Throttling", "Rate exceeded")]);
-    const { createAccessKey } = await iam();
-    await expect(createAccessKey("ci-bot")).resolves.toMatchObject({ accessKeyId: "AKIAIOSFODNN7EXAMPLE" });
+    const client = await iam();
+    await expect(client.createAccessKey("ci-bot")).resolves.toMatchObject({ accessKeyId: "AKIAIOSFODNN7EXAMPLE" });
     expect(actions()).toEqual(["CreateAccessKey", "CreateAccessKey"]);
   });
 
@@ -80,16 +80,16 @@ describe("IAM over the wire", () => {
     "never asks for a key again after a 503 %s: one may have been made",
     async (code) => {
       planned.push([503, refusal(code, "Please reduce your request rate.")]);
-      const { createAccessKey } = await iam();
-      await expect(createAccessKey("ci-bot")).rejects.toMatchObject({ kind: "unknown" });
+      const client = await iam();
+      await expect(client.createAccessKey("ci-bot")).rejects.toMatchObject({ kind: "unknown" });
       expect(actions()).toEqual(["CreateAccessKey"]);
     },
   );
 
   it("is not slowed down by the name of a user", async () => {
     planned.push([403, refusal("AccessDenied", "not authorized to perform iam:ListAccessKeys on: user Throttling")]);
-    const { listAccessKeys } = await iam();
-    await expect(listAccessKeys("Throttling")).rejects.toMatchObject({ kind: "denied" });
+    const client = await iam();
+    await expect(client.listAccessKeys("Throttling")).rejects.toMatchObject({ kind: "denied" });
     expect(actions()).toEqual(["ListAccessKeys"]);
   });
 });
