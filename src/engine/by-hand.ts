@@ -5,7 +5,7 @@ import type { Observation } from "../core/observation.ts";
 import { isOpen, mentions, named, parseRecord, printRecord, refersTo, type RotationRecord } from "../core/record.ts";
 import type { Secret } from "../core/secret.ts";
 import { age, type Instant, later, roundDuration } from "../core/time.ts";
-import type { Destination } from "../ports.ts";
+import { CallError, type Destination } from "../ports.ts";
 import { observeServed } from "./observe.ts";
 import { checkDestinations, deliverAndReadBack, verify } from "./rotate.ts";
 import { Slots } from "./slots.ts";
@@ -134,6 +134,8 @@ export interface RolledBack {
  */
 export async function rollback(turn: Turn, seen: Observation, id: AccessKeyId): Promise<readonly RolledBack[]> {
   const { status } = keyOf(turn, seen, id);
+  // Without an escrow, what a rollback writes over may be the only copy of the other key's secret.
+  if (turn.world.escrow === null) refuseUnfinished(seen, id);
   await hold(turn, seen, "open");
   try {
     if (status !== "Active")
@@ -231,7 +233,7 @@ const give = (destination: Destination, pair: KeyPair): Promise<void> =>
 /** A key of long standing signs in at once or never: a mistyped secret need not be tried for two minutes. */
 async function proveOnce(turn: Turn, pair: KeyPair): Promise<void> {
   const { arn } = turn.subject.user;
-  const answer = await turn.world.verifier.signIn(pair);
+  const answer = await turn.world.verifier.signIn(pair).catch(nullIfMismatch);
   if (answer === arn) return;
   throw new TurnEnd(
     "failed",
@@ -242,6 +244,12 @@ async function proveOnce(turn: Turn, pair: KeyPair): Promise<void> {
   );
 }
 
+/** AWS knows the key, and it was made with another secret. */
+function nullIfMismatch(error: unknown): null {
+  if (error instanceof CallError && error.code.startsWith("SignatureDoesNotMatch")) return null;
+  throw error;
+}
+
 async function heldBy({ subject }: Turn, id: AccessKeyId): Promise<Secret | null> {
   for (const destination of subject.destinations) {
     const secret = await destination.readSecret?.(id);
@@ -250,7 +258,7 @@ async function heldBy({ subject }: Turn, id: AccessKeyId): Promise<Secret | null
   return null;
 }
 
-/** A run would finish the delivery of that other key, and so take the place of this one. */
+/** Another key is on its way: a run would finish its delivery, and so take the place of this one. */
 function refuseUnfinished(seen: Observation, id: AccessKeyId): void {
   const record = recordIn(seen);
   const other = record.phase === "none" ? undefined : unfinishedIn(record, seen).find((each) => each !== id);

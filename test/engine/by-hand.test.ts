@@ -161,6 +161,26 @@ describe("a rollback", () => {
     expect((await rig.runFor("ci-bot")).code).toBe("on-hold");
   });
 
+  it("waits for the delivery of another key, of which nothing else may hold the secret", async () => {
+    const rig = new Rig();
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    const [old] = ids;
+    if (old === undefined) throw new Error("no key");
+    const { accessKeyId, secretAccessKey } = rig.account.addKey("ci-bot", { createDate: rig.ago(hours(1)) });
+    await destination.deliver({ accessKeyId, secretAccessKey });
+    rig.account
+      .tags("ci-bot")
+      .set("keyturn:rotation", `v1 delivering at=2026-01-01T00:00:00Z n=x new=${accessKeyId} known=${old}`);
+    const refused = await by(rig, (turn, seen) => rollback(turn, seen, old));
+    expect(refused).toMatchObject({ kind: "failed", sentence: `the delivery of ${accessKeyId} is unfinished` });
+    expect((await destination.read?.())?.accessKeyId).toBe(accessKeyId);
+    await rig.runFor("ci-bot");
+    await rig.pass(minutes(10));
+    expect(await done(by(rig, (turn, seen) => rollback(turn, seen, old)))).toMatchObject([
+      { result: "serves it again" },
+    ]);
+  });
+
   it("stops before it touches a key where the hold could not be kept", async () => {
     const { rig, old } = await retired();
     const before = rig.account.intercept;
@@ -283,6 +303,23 @@ describe("an adoption", () => {
     const refused = await by(rig, (turn, seen) => adopt(turn, seen, old, pair.secretAccessKey, []));
     expect(refused).toMatchObject({ kind: "failed", sentence: `the delivery of ${id} is unfinished` });
     expect((await by(rig, (turn, seen) => adopt(turn, seen, id, pair.secretAccessKey, []))).kind).toBe("done");
+  });
+
+  it("says that a secret is mistyped where AWS says that the signature does not match", async () => {
+    const rig = new Rig();
+    const { ids } = rig.user("ci-bot", [{ ageDays: 20 }], {}, { served: true });
+    const [id] = ids;
+    if (id === undefined) throw new Error("no key");
+    const [subject] = rig.subjects();
+    if (subject === undefined) throw new Error("no user");
+    const verifier = {
+      ...rig.world.verifier,
+      signIn: () => Promise.reject(new CallError("denied", "sts:GetCallerIdentity", id, "SignatureDoesNotMatch", "no")),
+    };
+    const refused = await byHand({ ...rig.world, verifier }, subject, "test", (turn, seen) =>
+      adopt(turn, seen, id, new Secret("mistyped"), []),
+    );
+    expect(refused).toMatchObject({ kind: "failed", sentence: `${id} does not sign in with this secret` });
   });
 });
 
