@@ -97,8 +97,17 @@ export async function retire(
     const successor = keysIn(seen).find(isSuccessor)?.accessKeyId ?? null;
     await turn.record({ phase: "retiring", new: successor, old: [id] }, holdIn(record));
   }
-  await turn.step("deactivate", [id], reason, () => turn.world.iam.deactivate(turn.userName, id));
+  const deactivated = () => turn.world.iam.deactivate(turn.userName, id);
+  await turn.stepOr("deactivate", [id], reason, deactivated, () => writeBack(turn, record));
   return "deactivated";
+}
+
+/** What did not come about is not on record, so that it goes on explaining the keys. Failing that, the first failure is told. */
+async function writeBack(turn: Turn, record: Readable): Promise<void> {
+  if (!("at" in record)) return;
+  await turn.writeRecord(`record-${record.phase}`, record).catch((error: unknown) => {
+    if (!(error instanceof TurnEnd)) throw error;
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { AccessKeyId, KeyPair } from "../core/access-key.ts";
 import type { Beginning } from "../core/decision.ts";
 import { CREATE_WINDOW } from "../core/facts.ts";
-import { mentions, parseRecord } from "../core/record.ts";
+import { mentions, parseRecord, refersTo } from "../core/record.ts";
 import type { Secret } from "../core/secret.ts";
 import { age, formatDuration, type Instant, minutes, seconds } from "../core/time.ts";
 import { CallError, type Destination } from "../ports.ts";
@@ -211,8 +211,20 @@ async function handOut(turn: Turn, pair: KeyPair, known: readonly AccessKeyId[],
     else await deliverOrWithdraw(turn, destination, pair);
     isElsewhere = true;
   }
+  if (announced) await stopWhereOvertaken(turn, id);
   await turn.record({ phase: "delivered", new: id, old: known });
   if (escrow !== null) await turn.step("clear-escrow", [id], escrow.label, () => escrow.clear(turn.userName, id));
+}
+
+/**
+ * Two runs that resume the same key a moment apart may both take the record for theirs, and both deliver. One that was slow must
+ * not write that over what the other has done since, such as the retirement of the predecessor.
+ */
+async function stopWhereOvertaken(turn: Turn, id: AccessKeyId): Promise<void> {
+  const record = parseRecord(await turn.readRecord());
+  const isOther = "nonce" in record && record.nonce !== turn.nonce;
+  if (isOther && "new" in record && refersTo(record.new ?? "", id))
+    throw new TurnEnd("stopped", `another run has delivered ${id} as well, and goes on from there`);
 }
 
 /**
@@ -221,25 +233,20 @@ async function handOut(turn: Turn, pair: KeyPair, known: readonly AccessKeyId[],
  */
 async function deliverOrWithdraw(turn: Turn, destination: Destination, pair: KeyPair): Promise<void> {
   const { accessKeyId: id } = pair;
-  let turnedDown = false;
-  try {
-    await turn.step("deliver", [id], destination.label, async () => {
-      try {
-        await destination.deliver(pair);
-      } catch (error) {
-        turnedDown = error instanceof CallError && error.kind !== "unknown";
-        throw error;
-      }
-    });
-  } catch (error) {
-    if (!turnedDown || !(error instanceof TurnEnd)) throw error;
-    await turn.step("withdraw", [id], error.message, () => turn.world.iam.deleteAccessKey(turn.userName, id));
-    throw new TurnEnd(
-      "failed",
-      `${error.message}; ${id}, which nobody got, is deleted again`,
-      "the keys from before are untouched; run again when it can be written to",
-    );
-  }
+  await turn.stepOr(
+    "deliver",
+    [id],
+    destination.label,
+    () => destination.deliver(pair),
+    async ({ message }) => {
+      await turn.step("withdraw", [id], message, () => turn.world.iam.deleteAccessKey(turn.userName, id));
+      throw new TurnEnd(
+        "failed",
+        `${message}; ${id}, which nobody got, is deleted again`,
+        "the keys from before are untouched; run again when it can be written to",
+      );
+    },
+  );
 }
 
 /** Counts as delivered only once the destination says that it serves the key. */

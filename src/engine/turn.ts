@@ -108,6 +108,30 @@ export class Turn {
     }
   }
 
+  /** As {@link step}. Where the call certainly had no effect, `turnedDown` is done before the turn ends. */
+  async stepOr(
+    name: string,
+    accessKeyIds: readonly AccessKeyId[],
+    reason: string,
+    call: () => Promise<void>,
+    turnedDown: (end: TurnEnd) => Promise<void>,
+  ): Promise<void> {
+    let hadNoEffect = false;
+    try {
+      await this.step(name, accessKeyIds, reason, async () => {
+        try {
+          await call();
+        } catch (error) {
+          hadNoEffect = error instanceof CallError && error.kind !== "unknown";
+          throw error;
+        }
+      });
+    } catch (error) {
+      if (hadNoEffect && error instanceof TurnEnd) await turnedDown(error);
+      throw error;
+    }
+  }
+
   #write(step: string, outcome: Step["outcome"], accessKeyIds: readonly AccessKeyId[], reason: string): void {
     this.world.journal({
       at: this.world.clock.now(),

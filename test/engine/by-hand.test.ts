@@ -336,6 +336,19 @@ describe("a key that a person retires", () => {
     expect(rig.statuses("ci-bot")).toBe("Inactive Active");
   });
 
+  it("stays what it was where AWS turns that down: what explains the keys is still on record", async () => {
+    const { rig, fresh } = await retired();
+    await done(by(rig, (turn, seen) => rollback(turn, seen, rig.account.keys("ci-bot")[0]?.accessKeyId ?? fresh)));
+    await done(by(rig, release));
+    const before = rig.record("ci-bot");
+    rig.account.intercept = async (action, resource, effect) => {
+      if (action !== "iam:UpdateAccessKey") return effect();
+      throw new CallError("refused", action, resource, "Throttling", "Rate exceeded");
+    };
+    expect((await by(rig, (turn, seen) => retire(turn, seen, fresh, false, "Active"))).kind).toBe("failed");
+    expect([rig.statuses("ci-bot"), rig.record("ci-bot")]).toEqual(["Active Active", before]);
+  });
+
   it("does not cost the secret of a successor whose delivery is unfinished", async () => {
     const rig = new Rig(undefined, { useEscrow: true });
     const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], { readable: false });

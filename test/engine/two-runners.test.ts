@@ -3,6 +3,7 @@ import { presetNames, presets } from "../../src/core/policy.ts";
 import { run } from "../../src/engine/run.ts";
 import { SimulatedLiveness } from "../../src/simulation/stores.ts";
 import type { Abilities } from "../../src/simulation/stores.ts";
+import { CallError } from "../../src/ports.ts";
 import { CallCounter } from "../support/crash.ts";
 import { days, freely, hours, minutes, Rig } from "../support/rig.ts";
 
@@ -136,3 +137,25 @@ function expectNothingBroken(rig: Rig, counter: CallCounter, when: string): void
 function expectOneSuccessor(rig: Rig, when: string): void {
   expect(rig.record("ci-bot"), when).toMatch(new RegExp(`v1 (delivered|retiring) .*new=${servedIn(rig)}`));
 }
+
+describe("a run that finishes a delivery which another run finishes, too,", () => {
+  it("does not write over what the other has done since", async () => {
+    const rig = new Rig(presets.safe, { useEscrow: true });
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    destination.intercept = async (action, label, effect) => {
+      if (action === "deliver") throw new CallError("refused", action, label, "ThrottlingException", "turned down");
+      return effect();
+    };
+    await rig.run();
+    rig.skip(hours(1));
+    const fresh = rig.account.keys("ci-bot").at(-1)?.accessKeyId;
+    const retiring = `v1 retiring at=2026-01-05T09:00:00Z n=s1_1 new=${fresh} old=${ids.join("+")}`;
+    destination.intercept = async (action, _, effect) => {
+      if (action === "deliver") rig.account.tags("ci-bot").set("keyturn:rotation", retiring);
+      return effect();
+    };
+    const report = await rig.runFor("ci-bot");
+    expect(report.steps.at(-1)).toMatchObject({ result: "stopped", sentence: expect.stringContaining("another run") });
+    expect([rig.record("ci-bot"), destination.current?.accessKeyId]).toEqual([retiring, fresh]);
+  });
+});

@@ -40,7 +40,7 @@ interface Scene {
   record(userName: string): string | null;
 }
 
-type Cause = Act["kind"] | "no-escrow" | "stays" | "two-keys" | "wild-clock";
+type Cause = Act["kind"] | "no-escrow" | "stays" | "two-keys" | "wild-clock" | "late-intent";
 
 /** Where a user may end in need of a person, and what must have happened to it then: section 7 of the protocol. */
 const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
@@ -71,8 +71,7 @@ const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
     // Consumers who were left without a key for three months no longer use any.
     "unused-key",
   ],
-  // In the midst of an unfinished delivery it may put the old key over the only copy of the new one's secret.
-  rollback: ["on-hold", "rolled-back", "destination-changed", "no-free-slot", "maybe-delivered"],
+  rollback: ["on-hold", "rolled-back", "destination-changed", "no-free-slot"],
   hold: ["on-hold"],
   rotate: [],
   strip: ["unexplained", "no-free-slot", "inactive-not-ours", "unused-key"],
@@ -82,6 +81,8 @@ const EXCUSED: Readonly<Record<Cause, readonly ReasonCode[]>> = {
   stays: ["successor-unused", "predecessor-in-use", "no-free-slot"],
   "two-keys": ["unexplained", "no-free-slot", "unused-key"],
   "wild-clock": ["unexplained", "no-free-slot"],
+  // What it wrote over may have been a rotation that another run had finished.
+  "late-intent": ["unexplained", "no-free-slot"],
 };
 
 /** Watches every step that is taken and knows what must never happen. */
@@ -96,6 +97,8 @@ export class Referee {
   /** Who took a key out of use first. */
   readonly #fates = new Map<AccessKeyId, "run" | "person">();
   readonly counts: Record<string, number> = {};
+  /** Who declared the last intent to create a key, by user. */
+  readonly #intents = new Map<string, string>();
   /** The first promise that was broken. It is also thrown, but the engine may catch that. */
   violation: Violation | null = null;
 
@@ -109,6 +112,14 @@ export class Referee {
 
   cause(userName: string, cause: Cause): void {
     this.causes.set(userName, (this.causes.get(userName) ?? new Set()).add(cause));
+  }
+
+  /** An intent was declared. One turn does that twice where the first took too long: it then makes nothing, and owns up to nothing. */
+  intended(userName: string, text: string): void {
+    const record = parseRecord(text);
+    if (record.phase !== "creating") return;
+    if (this.#intents.get(userName) === record.nonce) this.cause(userName, "late-intent");
+    this.#intents.set(userName, record.nonce);
   }
 
   incident(userName: string): void {

@@ -49,8 +49,10 @@ export class Runner {
       escrow: story.useEscrow ? this.#through(escrow, "escrow", userNameFirst) : null,
       clock: this.#clock,
       liveness: this.#liveness,
-      journal: ({ userName, step, outcome, accessKeyIds, reason }) =>
-        this.#stage.note(this.#name, `${userName} ${step} ${outcome} ${accessKeyIds.join("+")} (${reason})`),
+      journal: ({ userName, step, outcome, accessKeyIds, reason }) => {
+        this.#stage.note(this.#name, `${userName} ${step} ${outcome} ${accessKeyIds.join("+")} (${reason})`);
+        if (step === "record-creating" && outcome === "done") this.#stage.referee.intended(userName, reason);
+      },
       settle: seconds(15),
     };
   }
