@@ -1,4 +1,4 @@
-import { type AccessKeyId, isAccessKeyId } from "../src/core/access-key.ts";
+import { type AccessKey, type AccessKeyId, isAccessKeyId } from "../src/core/access-key.ts";
 import { days, instant, type Instant } from "../src/core/time.ts";
 import { CallError, type Clock } from "../src/ports.ts";
 import { SimulatedAccount } from "../src/simulation/account.ts";
@@ -117,7 +117,10 @@ class Desk {
       case "GetCredentialReport":
         return `<Content>${this.#report()}</Content><GeneratedTime>${dateOf(clock.now())}</GeneratedTime><ReportFormat>text/csv</ReportFormat>`;
       case "ListAccessKeys":
-        return listed("AccessKeyMetadata", ((await iam.listAccessKeys(userName)) ?? absent(userName)).map(keyMember));
+        return listed(
+          "AccessKeyMetadata",
+          ((await iam.listAccessKeys(userName)) ?? absent(userName)).map((key) => keyMember(userName, key)),
+        );
       case "ListUserTags":
         return listed("Tags", [...((await iam.listTags(userName)) ?? absent(userName))].map(tagMember));
       case "GetAccessKeyLastUsed":
@@ -219,8 +222,8 @@ function absent(userName: string): never {
 const listed = (name: string, members: readonly string[], more: string | null = null): string =>
   `<${name}>${members.map((each) => `<member>${each}</member>`).join("")}</${name}><IsTruncated>${more !== null}</IsTruncated>${more ?? ""}`;
 
-const keyMember = (key: { accessKeyId: string; status: string; createDate: Instant }): string =>
-  `<AccessKeyId>${key.accessKeyId}</AccessKeyId><Status>${key.status}</Status><CreateDate>${dateOf(key.createDate)}</CreateDate>`;
+const keyMember = (userName: string, key: AccessKey): string =>
+  `<UserName>${userName}</UserName><AccessKeyId>${key.accessKeyId}</AccessKeyId><Status>${key.status}</Status><CreateDate>${dateOf(key.createDate)}</CreateDate>`;
 
 const tagMember = ([key, value]: readonly [string, string]): string => `<Key>${key}</Key><Value>${value}</Value>`;
 

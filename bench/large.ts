@@ -1,6 +1,6 @@
 import { answerFor, type Crowd, dueAmong } from "./account.ts";
 import { guesses, showGuesses } from "./guesses.ts";
-import type { Limit } from "./limit.ts";
+import type { Limit } from "../test/support/bucket.ts";
 import type { NaiveResult } from "./naive.ts";
 import { bundled, type Measured, measure } from "./process.ts";
 import { inSeconds, megabytes, percent, show } from "./table.ts";

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 import { keyturn, temporaryFolder } from "../test/support/cli.ts";
 import { type Answerer, startFaultProxy } from "../test/support/fault-proxy.ts";
-import { type Counted, count, type Limit } from "./limit.ts";
+import type { Limit } from "../test/support/bucket.ts";
+import { type Counted, count } from "./limit.ts";
 
 /**
  * Tells at its end how large its heap and its resident set have been. It looks itself, every 20 ms: what the system calls the
