@@ -5,6 +5,7 @@ import { InvalidInput } from "../core/invalid-input.ts";
 import { known, type Reading } from "../core/observation.ts";
 import { leadsOn, STEPS_PER_RUN } from "../core/project.ts";
 import type { UserOutcome, UserReport } from "../core/result.ts";
+import { milliseconds } from "../core/time.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits, split } from "./limits.ts";
 import { deniedReading, observe, observeEverything } from "./observe.ts";
@@ -42,7 +43,8 @@ interface Worked {
  * stops the next. Rejects only where `approve` does, or on a broken invariant.
  */
 export async function run(world: World, subjects: readonly Subject[], rules: RunRules): Promise<readonly UserReport[]> {
-  const slots = new Slots(PARALLEL_USERS, world.clock);
+  // A turn reads and declares within the time in which IAM settles, or stops: a third of it leaves room for both.
+  const slots = new Slots(PARALLEL_USERS, world.clock, milliseconds(world.settle / 3));
   const findings = await checkTargets(await survey(world, subjects, slots, rules), slots); //   observe, decide
   const chosen = choose(findings, rules.limits); //                                      filter
   await rules.approve(findings, chosen);
