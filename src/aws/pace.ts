@@ -172,7 +172,7 @@ function codeIn(text: string, header: string): string {
 
 function typeIn(text: string): string {
   try {
-    const type = (JSON.parse(text) as Record<string, unknown> | null)?.["__type"];
+    const type = (JSON.parse(text) as Record<string, unknown> | null)?.["__type"]; // any JSON; the field is looked at below
     return typeof type === "string" ? type : "";
   } catch {
     return "";
