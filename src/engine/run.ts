@@ -27,6 +27,8 @@ export interface RunRules {
   /** Aborted: users in progress are finished, no other is begun. */
   readonly signal: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
+  /** Hears how many of the users that have to be read exactly have been read, before anything is done. */
+  readonly onRead?: (done: number, of: number) => void;
   /** Hears of each user as it was found, before anything is done. */
   readonly onSeen?: (finding: Finding) => void;
 }
@@ -141,24 +143,24 @@ export async function survey(
   world: World,
   subjects: readonly Subject[],
   slots: Slots,
-  { everything = false, onSeen }: { readonly everything?: boolean; readonly onSeen?: RunRules["onSeen"] },
+  { everything = false, onSeen, onRead }: Pick<RunRules, "onSeen" | "onRead"> & { readonly everything?: boolean },
 ): Promise<readonly Finding[]> {
   const escrow = await escrowByUser(world);
   const look = everything ? observeEverything : observe;
-  return Promise.all(
-    subjects.map((subject) =>
-      slots.use(async (): Promise<Finding> => {
-        const { user, tags } = subject;
-        const ruledOut = ruleOut(subject, escrow(user.userName), world.clock.now());
-        if (ruledOut !== null) return ruledOut;
-        const before = { escrow: escrow(user.userName), ...(tags === undefined ? {} : { tags }) };
-        const seen = await look(world, subject, before);
-        const finding = { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
-        onSeen?.(finding);
-        return finding;
-      }),
-    ),
-  );
+  const ruledOut = subjects.map((subject) => ruleOut(subject, escrow(subject.user.userName), world.clock.now()));
+  const toRead = ruledOut.filter((each) => each === null).length;
+  let done = 0;
+  const read = async (subject: Subject): Promise<Finding> => {
+    const { user, tags } = subject;
+    const before = { escrow: escrow(user.userName), ...(tags === undefined ? {} : { tags }) };
+    const seen = await look(world, subject, before);
+    const finding = { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
+    onSeen?.(finding);
+    done += 1;
+    onRead?.(done, toRead);
+    return finding;
+  };
+  return Promise.all(subjects.map(async (subject, index) => ruledOut[index] ?? slots.use(() => read(subject))));
 }
 
 /** One listing for all users: there are entries for unfinished rotations only. */
