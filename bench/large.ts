@@ -14,7 +14,7 @@ const LIMIT: Limit = { rate: 20, burst: 40 };
 const NAIVE_SECONDS = 20;
 
 /** About how many calls each user that is due costs, to tell beforehand what takes long. */
-const CALLS_PER_DUE = { plan: 4, run: 27 };
+const CALLS_PER_DUE = { plan: 5, run: 21 };
 
 /** A run of keyturn over one account, beside a script that does the same. */
 export interface Cell extends Crowd {
@@ -50,10 +50,11 @@ const CELLS: readonly Cell[] = [false, true].flatMap((limited) =>
   ),
 );
 
+const isBacklog = ({ users, duePercent, command, limited }: Cell): boolean =>
+  limited && users === 1000 && duePercent === 100 && command === "run";
+
 /** 1,000 rotations under a limit, alone: about 20 minutes. */
-export const BACKLOG: readonly Cell[] = CELLS.filter(
-  ({ users, duePercent, command, limited }) => limited && users === 1000 && duePercent === 100 && command === "run",
-);
+export const BACKLOG: readonly Cell[] = CELLS.filter(isBacklog);
 
 const expectedCalls = (cell: Cell): number => dueAmong(cell) * CALLS_PER_DUE[cell.command];
 
@@ -77,7 +78,8 @@ export async function benchLarge(cells: readonly Cell[]): Promise<void> {
   showTimes(rows);
   showLimited(rows.filter(({ cell }) => cell.limited));
   showGuesses(rows.map(({ cell, ours }) => ({ name: nameOf(cell), guesses: guesses(ours) })));
-  showLeftOut(CELLS.filter((cell) => !cells.includes(cell)));
+  showGoals(rows);
+  if (cells !== BACKLOG) showLeftOut(CELLS.filter((cell) => !cells.includes(cell)));
 }
 
 async function fill(cell: Cell, script: string): Promise<Row> {
@@ -138,19 +140,19 @@ function showCalls(rows: readonly Row[]): void {
       ...headOf(cell),
       readExactly,
       ours.granted,
-      perDue(cell, ours, rows),
+      costOfDue(cell, ours, rows)?.toFixed(1) ?? "",
       `${about(naive)}${naive.calls}`,
     ]),
   );
 }
 
-/** What a due user costs beyond a run over as many users of whom nobody is due. */
-function perDue(cell: Cell, { granted }: Measured, rows: readonly Row[]): string {
+/** What a due user costs beyond a run over as many users of whom nobody is due; null where that was not measured. */
+function costOfDue(cell: Cell, { granted }: Measured, rows: readonly Row[]): number | null {
   const idle = rows.find(
     (row) => row.cell.users === cell.users && row.cell.command === cell.command && row.cell.duePercent === 0,
   );
   const due = dueAmong(cell);
-  return idle === undefined || due === 0 ? "" : ((granted - idle.ours.granted) / due).toFixed(1);
+  return idle === undefined || due === 0 ? null : (granted - idle.ours.granted) / due;
 }
 
 function showActions(users: number, rows: readonly Row[]): void {
@@ -167,6 +169,7 @@ function showActions(users: number, rows: readonly Row[]): void {
         counts: naive.measured.byAction,
       })),
   ];
+  if (columns.length === 0) return;
   const actions = [...new Set(columns.flatMap(({ counts }) => [...counts.keys()]))].toSorted();
   show(
     `Calls by action, ${users} users, no limit`,
@@ -215,6 +218,31 @@ function showLimited(rows: readonly Row[]): void {
       percent(naive.measured.share ?? 1),
       naive.failed,
     ]),
+  );
+}
+
+/** The goals that these rows can tell of. */
+function showGoals(rows: readonly Row[]): void {
+  const seen: (readonly [goal: string, seen: string, met: boolean])[] = [];
+  for (const { cell, ours, failed } of rows) {
+    if (cell.command === "plan" && cell.duePercent === 0)
+      seen.push([`${nameOf(cell)}: at most 12 calls`, String(ours.granted), ours.granted <= 12]);
+    const smaller = rows.find((row) => nameOf(row.cell) === nameOf({ ...cell, users: 1000 }));
+    const [here, there] = [costOfDue(cell, ours, rows), smaller && costOfDue(smaller.cell, smaller.ours, rows)];
+    if (cell.users > 1000 && typeof here === "number" && typeof there === "number")
+      seen.push([
+        `${nameOf(cell)}: a due user costs what it does among 1000`,
+        `${here.toFixed(1)} to ${there.toFixed(1)}`,
+        Math.abs(here - there) < 0.5,
+      ]);
+    if (failed !== null && cell.duePercent > 0) seen.push([`${nameOf(cell)}: nobody fails`, String(failed), failed === 0]);
+    if (isBacklog(cell))
+      seen.push([`${nameOf(cell)}: at least 90% of the rate`, percent(ours.share ?? 0), (ours.share ?? 0) >= 0.9]);
+  }
+  show(
+    "Goals",
+    ["GOAL", "SEEN", "MET"],
+    seen.map(([goal, what, met]) => [goal, what, met ? "yes" : "NO"]),
   );
 }
 
