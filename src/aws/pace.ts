@@ -66,14 +66,22 @@ export class Lane {
   /** When the next request may go. */
   #next = 0;
   #granted: number[] = [];
+  /** The turn of whoever asked last. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(time: Time, traffic: Traffic) {
     this.#time = time;
     this.#traffic = traffic;
   }
 
-  /** Resolves when a request may go out. */
-  async turn(): Promise<void> {
+  /** Resolves when a request may go out. Whoever asked first goes first. */
+  turn(): Promise<void> {
+    this.#last = this.#last.then(() => this.#wait());
+    return this.#last;
+  }
+
+  /** Waits by the rate as it is when the one before has gone: what many wait for at a bad moment must not be slow for all of them. */
+  async #wait(): Promise<void> {
     if (!Number.isFinite(this.#rate)) return;
     const now = this.#time.monotonic();
     const used = Math.min(UNUSED, (now - this.#setAt) / 1000);
