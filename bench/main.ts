@@ -2,34 +2,46 @@ import { startFaultProxy } from "../test/support/fault-proxy.ts";
 import { motoMissing, startMoto } from "../test/support/moto.ts";
 import { benchAccounts } from "./accounts.ts";
 import { benchCalls } from "./calls.ts";
-import { benchLimited } from "./limited.ts";
+import { BACKLOG, benchLarge, cellsFor } from "./large.ts";
 import { benchStartup } from "./startup.ts";
-import { benchWall } from "./wall.ts";
 
-/** What a call to AWS takes at the proxy, on top of what the emulator needs. */
-const LATENCY_MS = 20;
+/*
+ * npm run bench [-- SECTION…] [-- --quick | --full]
+ * Sections: startup, accounts, calls, large; and backlog, which takes 20 minutes and runs only where it is named.
+ */
 
 process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 
-console.log("Absolute times on a shared machine are noise: compare within one run, and look at calls and ratios.\n");
-await benchStartup();
-await benchAccounts(
-  process.argv.includes("--quick")
-    ? [[10, 1000]]
-    : [
-        [10, 1000],
-        [100, 1000],
-      ],
-);
-if (motoMissing === null) {
+const size = process.argv.includes("--full") ? "full" : process.argv.includes("--quick") ? "quick" : "some";
+
+const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
+  startup: benchStartup,
+  accounts: () =>
+    benchAccounts(
+      size === "quick"
+        ? [[10, 1000]]
+        : [
+            [10, 1000],
+            [100, 1000],
+          ],
+    ),
+  calls: benchTurns,
+  large: () => benchLarge(cellsFor(size)),
+  backlog: () => benchLarge(BACKLOG),
+};
+
+async function benchTurns(): Promise<void> {
+  if (motoMissing !== null) return console.log(motoMissing);
   const moto = await startMoto();
   const proxy = await startFaultProxy(moto.url);
-  proxy.latencyMs = LATENCY_MS;
   await benchCalls(moto, proxy);
-  await benchLimited(moto, proxy, process.argv.includes("--quick") ? [100] : [100, 1000]);
-  await benchWall(moto, proxy, process.argv.includes("--quick") ? [20, 100] : [20, 100, 1000]);
   await proxy.stop();
   await moto.stop();
-} else {
-  console.log(motoMissing);
 }
+
+const named = process.argv.slice(2).filter((each) => !each.startsWith("--"));
+const unknown = named.find((each) => SECTIONS[each] === undefined);
+if (unknown !== undefined) throw new Error(`there is no ${unknown}: ${Object.keys(SECTIONS).join(", ")}`);
+console.log("Absolute times on a shared machine are noise: compare within one run, and look at calls and ratios.\n");
+for (const [name, run] of Object.entries(SECTIONS))
+  if (named.length === 0 ? name !== "backlog" : named.includes(name)) await run();

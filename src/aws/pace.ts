@@ -17,18 +17,48 @@ const BACK_OFF = 0.85;
 /** Refusals that come within this time of a cut are answers to requests from before it. */
 const CUT_APART = 1_000;
 
-/** How much faster it gets in a second without a refusal. */
-const GROWTH = 1.03;
+/** How much faster it gets in a second without a refusal: by this share of its own rate, or of what all lanes were granted lately. */
+const GROWTH = 0.03;
+
+/** Where it was not used for longer, in seconds, nothing was tried, and so nothing is known of what would be granted. */
+const UNUSED = 2;
 
 /** Slower than this it never gets: requests a second. */
 const SLOWEST = 1;
 
+/** How many requests were granted lately, in all lanes together: an average that forgets. */
+class Traffic {
+  readonly #time: Time;
+  #weight = 0;
+  #at = 0;
+
+  constructor(time: Time) {
+    this.#time = time;
+  }
+
+  granted(): void {
+    this.#weight = this.#left() + 1;
+    this.#at = this.#time.monotonic();
+  }
+
+  /** Requests a second. */
+  get rate(): number {
+    return this.#left() / (WINDOW / 1000);
+  }
+
+  #left = (): number => this.#weight * Math.exp((this.#at - this.#time.monotonic()) / WINDOW);
+}
+
 /**
  * How fast requests of one kind may go out. AWS tells nobody its limits, so it goes as fast as its callers until it is refused
  * for the first time; from then on it keeps just below what was granted, and tries a little more each second. Requests wait their turn.
+ *
+ * Several lanes may share one limit. One that was cut while others were busy gets faster by as much as they do, not by a share of
+ * its own little: else it would hold up every user's next step while the others have nothing to do.
  */
 export class Lane {
   readonly #time: Time;
+  readonly #traffic: Traffic;
   /** Requests a second; Infinity = never refused yet. */
   #rate = Number.POSITIVE_INFINITY;
   #setAt = 0;
@@ -36,16 +66,26 @@ export class Lane {
   /** When the next request may go. */
   #next = 0;
   #granted: number[] = [];
+  /** The turn of whoever asked last. */
+  #last: Promise<void> = Promise.resolve();
 
-  constructor(time: Time) {
+  constructor(time: Time, traffic: Traffic) {
     this.#time = time;
+    this.#traffic = traffic;
   }
 
-  /** Resolves when a request may go out. */
-  async turn(): Promise<void> {
+  /** Resolves when a request may go out. Whoever asked first goes first. */
+  turn(): Promise<void> {
+    this.#last = this.#last.then(() => this.#wait());
+    return this.#last;
+  }
+
+  /** Waits by the rate as it is when the one before has gone: what many wait for at a bad moment must not be slow for all of them. */
+  async #wait(): Promise<void> {
     if (!Number.isFinite(this.#rate)) return;
     const now = this.#time.monotonic();
-    this.#rate *= GROWTH ** ((now - this.#setAt) / 1000);
+    const used = Math.min(UNUSED, (now - this.#setAt) / 1000);
+    this.#rate += GROWTH * used * Math.max(this.#rate, this.#traffic.rate);
     this.#setAt = now;
     const at = Math.max(now, this.#next);
     this.#next = at + 1000 / this.#rate;
@@ -54,6 +94,7 @@ export class Lane {
 
   granted(): void {
     const now = this.#time.monotonic();
+    this.#traffic.granted();
     this.#granted.push(now);
     if (this.#granted.length > 4096) this.#granted = this.#granted.filter((at) => now - at <= WINDOW);
   }
@@ -82,14 +123,16 @@ export class Lane {
 /** The lanes of one account: each service's own, and IAM's reads apart from its writes, as AWS limits them. */
 export class Pace {
   readonly #time: Time;
+  readonly #traffic: Traffic;
   readonly #lanes = new Map<string, Lane>();
 
   constructor(time: Time) {
     this.#time = time;
+    this.#traffic = new Traffic(time);
   }
 
   lane(name: string): Lane {
-    const lane = this.#lanes.get(name) ?? new Lane(this.#time);
+    const lane = this.#lanes.get(name) ?? new Lane(this.#time, this.#traffic);
     this.#lanes.set(name, lane);
     return lane;
   }
@@ -137,7 +180,7 @@ function codeIn(text: string, header: string): string {
 
 function typeIn(text: string): string {
   try {
-    const type = (JSON.parse(text) as Record<string, unknown> | null)?.["__type"];
+    const type = (JSON.parse(text) as Record<string, unknown> | null)?.["__type"]; // any JSON; the field is looked at below
     return typeof type === "string" ? type : "";
   } catch {
     return "";

@@ -29,7 +29,7 @@ export async function scanAll(io: Io, flags: FleetRunFlags, chosen: ChosenSettin
   const fleet = await beginFleet(io, flags, chosen);
   const report = new FleetReport(io, fleet, "scan", {}, flags);
   const end = await overAll(io, fleet, report, async (session) =>
-    session.scan(await usersOf(session, flags, chosen, false), seenIn(io, flags, session).onSeen),
+    session.scan(await usersOf(session, flags, chosen, false), seenIn(io, flags, session)),
   );
   // A scan looks: that a user is blocked is a finding, not a failure.
   return end.signalled ?? nobodyOf(io, report, flags) ?? report.exitCode("failed");
@@ -175,7 +175,7 @@ async function overAll(
   work: Work,
 ): Promise<{ readonly signalled: number | null }> {
   const { members, hub } = fleet;
-  const progress = showProgress(io, hub.clock, "account");
+  const progress = showProgress(io, hub.clock, "accounts");
   const stop = new AbortController();
   const signalled = await withSignals(io, async (signal, code) => {
     const either = AbortSignal.any([signal, stop.signal]);

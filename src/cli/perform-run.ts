@@ -43,7 +43,8 @@ export async function performRun(io: Io, invocation: Invocation, flags: RunFlags
       limits,
       signal,
       approve: (findings, chosen) => approve(io, session.caller.account, flags, findings, chosen),
-      onProgress: showProgress(io, session.clock),
+      onRead: showProgress(io, session.clock, "users read"),
+      onProgress: showProgress(io, session.clock, "users"),
       ...showSeen(io, flags.verbose === true),
     };
     const journal = kept?.journal ?? (() => undefined);

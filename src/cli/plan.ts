@@ -42,7 +42,7 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         { nextCommands },
         { exitFor },
         { selectOf, chooseSettings, limitsFor },
-        { showSeen },
+        { showProgress, showSeen },
         { accountLines },
       ] = await Promise.all([
         import("./session.ts"),
@@ -76,6 +76,7 @@ export function addPlan(program: Command, io: Io, exit: (code: number) => void):
         approve: async () => undefined,
         signal: new AbortController().signal,
         ...showSeen(io, flags.verbose === true),
+        onRead: showProgress(io, session.clock, "users read"),
       };
       const reports = await session.run(await session.users(selectors), look, () => undefined, false);
       const head = headOf(invocation, "keyturn/plan/v1");

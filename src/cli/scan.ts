@@ -32,7 +32,7 @@ export function addScan(program: Command, io: Io, exit: (code: number) => void):
         { scanText },
         { nextCommands },
         { selectOf, chooseSettings },
-        { showSeen },
+        { showProgress, showSeen },
         { accountLines },
       ] = await Promise.all([
         import("./session.ts"),
@@ -52,7 +52,10 @@ export function addScan(program: Command, io: Io, exit: (code: number) => void):
       const selectors = selectorsFrom({ ...flags, allowEmpty: true }, selectOf(chosen, flags), false);
       const invocation = await begin(io, flags, false, chosen);
       const { session } = invocation;
-      const reports = await session.scan(await session.users(selectors), showSeen(io, flags.verbose === true).onSeen);
+      const reports = await session.scan(await session.users(selectors), {
+        ...showSeen(io, flags.verbose === true),
+        onRead: showProgress(io, session.clock, "users read"),
+      });
       const failed = reports.some((report) => report.outcome === "failed");
       exit(failed ? EXIT.failed : EXIT.ok);
       if (flags.format !== "table") {

@@ -149,9 +149,9 @@ export class Session {
   }
 
   /** Every user as it stands, with all that there is to know. Changes nothing. */
-  async scan(users: readonly User[], onSeen?: RunRules["onSeen"]): Promise<readonly UserReport[]> {
+  async scan(users: readonly User[], hears: Pick<RunRules, "onSeen" | "onRead"> = {}): Promise<readonly UserReport[]> {
     const slots = new Slots(PARALLEL_USERS, this.clock);
-    const look = { everything: true, ...(onSeen === undefined ? {} : { onSeen }) };
+    const look = { everything: true, ...hears };
     const findings = await survey(this.#world(ignore), await this.#subjects(users, false), slots, look);
     return findings.map((finding) => reportFinding(finding, outcomeUntouched(finding, null), this.clock.now()));
   }

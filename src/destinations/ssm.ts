@@ -150,13 +150,28 @@ function permissions({ template, split, kmsKeyId }: Settings, parameters: string
   return [statement, ...kmsStatements("KmsForParameterStore", kmsKeyId)];
 }
 
+/** What a parameter is besides its values, as its history told last. */
+interface Looks {
+  /** Without its value; null where there is none. */
+  readonly newest: ParameterHistory | null;
+  /** It has as many versions as it can, and the oldest bears a label: it takes no other. */
+  readonly isFull: boolean;
+}
+
+function looksOf(versions: readonly ParameterHistory[]): Looks {
+  const [oldest] = versions;
+  const newest = versions.at(-1) ?? null;
+  if (newest === null) return { newest, isFull: false };
+  const { Value: _, ...looks } = newest;
+  return { newest: looks, isFull: versions.length >= PARAMETER_VERSIONS && (oldest?.Labels ?? []).length > 0 };
+}
+
 /** Single parameters, with what must not change when they are overwritten. */
 class ParameterStore {
   readonly #client: SSMClient;
   readonly #settings: Settings;
   readonly #clock: Clock;
-  /** What the newest version of a parameter is besides its value, as `check` found it. */
-  readonly #looks = new Map<string, ParameterHistory | null>();
+  readonly #looks = new Map<string, Looks>();
 
   constructor(client: SSMClient, settings: Settings, clock: Clock) {
     this.#client = client;
@@ -180,8 +195,10 @@ class ParameterStore {
   }
 
   /** Oldest version first. */
-  history(name: string, decrypt: boolean): Promise<readonly ParameterHistory[]> {
-    return parameterHistory(this.#client, name, decrypt);
+  async history(name: string, decrypt: boolean): Promise<readonly ParameterHistory[]> {
+    const versions = await parameterHistory(this.#client, name, decrypt);
+    this.#looks.set(name, looksOf(versions));
+    return versions;
   }
 
   /** As {@link ParameterStore.#newest}. Throws {@link InvalidInput} where the parameter would not take such a value. */
@@ -192,22 +209,17 @@ class ParameterStore {
   }
 
   /**
-   * What the newest version is besides its value; asked once, for nobody changes it every minute. `GetParameter` tells neither
-   * the KMS key nor the tier. Throws {@link InvalidInput} where the parameter takes no other version.
+   * What the newest version is besides its value; asked only where no history was read yet, for nobody changes it every minute.
+   * `GetParameter` tells neither the KMS key nor the tier. Throws {@link InvalidInput} where the parameter takes no other version.
    */
   async #newest(name: string): Promise<ParameterHistory | null> {
-    const before = this.#looks.get(name);
-    if (before !== undefined) return before;
-    const versions = await this.history(name, false);
-    const [oldest] = versions;
-    if (versions.length >= PARAMETER_VERSIONS && (oldest?.Labels ?? []).length > 0) {
+    const { newest, isFull } = this.#looks.get(name) ?? looksOf(await this.history(name, false));
+    if (isFull) {
       throw new InvalidInput(
         `ssm:${name} has ${PARAMETER_VERSIONS} versions and the oldest bears a label: it takes no other`,
         "move the label to a newer version",
       );
     }
-    const newest = versions.at(-1) ?? null;
-    this.#looks.set(name, newest);
     return newest;
   }
 

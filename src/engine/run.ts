@@ -5,6 +5,7 @@ import { InvalidInput } from "../core/invalid-input.ts";
 import { known, type Reading } from "../core/observation.ts";
 import { leadsOn, STEPS_PER_RUN } from "../core/project.ts";
 import type { UserOutcome, UserReport } from "../core/result.ts";
+import { milliseconds } from "../core/time.ts";
 import { CallError, type EscrowEntry } from "../ports.ts";
 import { type Chosen, choose, endsInRotation, type Finding, isPlanned, type Limits, split } from "./limits.ts";
 import { deniedReading, observe, observeEverything } from "./observe.ts";
@@ -26,6 +27,8 @@ export interface RunRules {
   /** Aborted: users in progress are finished, no other is begun. */
   readonly signal: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
+  /** Hears how many of the users that have to be read exactly have been read, before anything is done. */
+  readonly onRead?: (done: number, of: number) => void;
   /** Hears of each user as it was found, before anything is done. */
   readonly onSeen?: (finding: Finding) => void;
 }
@@ -42,7 +45,8 @@ interface Worked {
  * stops the next. Rejects only where `approve` does, or on a broken invariant.
  */
 export async function run(world: World, subjects: readonly Subject[], rules: RunRules): Promise<readonly UserReport[]> {
-  const slots = new Slots(PARALLEL_USERS, world.clock);
+  // A turn reads and declares within the time in which IAM settles, or stops: a third of it leaves room for both.
+  const slots = new Slots(PARALLEL_USERS, world.clock, milliseconds(world.settle / 3));
   const findings = await checkTargets(await survey(world, subjects, slots, rules), slots); //   observe, decide
   const chosen = choose(findings, rules.limits); //                                      filter
   await rules.approve(findings, chosen);
@@ -139,24 +143,24 @@ export async function survey(
   world: World,
   subjects: readonly Subject[],
   slots: Slots,
-  { everything = false, onSeen }: { readonly everything?: boolean; readonly onSeen?: RunRules["onSeen"] },
+  { everything = false, onSeen, onRead }: Pick<RunRules, "onSeen" | "onRead"> & { readonly everything?: boolean },
 ): Promise<readonly Finding[]> {
   const escrow = await escrowByUser(world);
   const look = everything ? observeEverything : observe;
-  return Promise.all(
-    subjects.map((subject) =>
-      slots.use(async (): Promise<Finding> => {
-        const { user, tags } = subject;
-        const ruledOut = ruleOut(subject, escrow(user.userName), world.clock.now());
-        if (ruledOut !== null) return ruledOut;
-        const before = { escrow: escrow(user.userName), ...(tags === undefined ? {} : { tags }) };
-        const seen = await look(world, subject, before);
-        const finding = { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
-        onSeen?.(finding);
-        return finding;
-      }),
-    ),
-  );
+  const ruledOut = subjects.map((subject) => ruleOut(subject, escrow(subject.user.userName), world.clock.now()));
+  const toRead = ruledOut.filter((each) => each === null).length;
+  let done = 0;
+  const read = async (subject: Subject): Promise<Finding> => {
+    const { user, tags } = subject;
+    const before = { escrow: escrow(user.userName), ...(tags === undefined ? {} : { tags }) };
+    const seen = await look(world, subject, before);
+    const finding = { subject, seen, decision: decide(seen, subject.terms, world.clock.now()) };
+    onSeen?.(finding);
+    done += 1;
+    onRead?.(done, toRead);
+    return finding;
+  };
+  return Promise.all(subjects.map(async (subject, index) => ruledOut[index] ?? slots.use(() => read(subject))));
 }
 
 /** One listing for all users: there are entries for unfinished rotations only. */

@@ -1,4 +1,4 @@
-import type { Duration } from "../core/time.ts";
+import { type Duration, milliseconds } from "../core/time.ts";
 import type { Clock } from "../ports.ts";
 
 /** The right to make calls, for as long as one turn needs it. */
@@ -7,51 +7,77 @@ export interface Slot {
   pause(span: Duration): Promise<void>;
 }
 
+/** So few work side by side however slow it goes. */
+const FEWEST = 2;
+
 /**
  * At most `size` pieces of work make calls at one time. A piece that pauses makes room, so that a hundred users who settle at
  * once wait once; one that comes back goes before one that has not begun, because its time is running.
+ *
+ * `unhurried` = how long a piece may well work without a pause. Where AWS grants few requests a second, many who ask at one time all
+ * take so long that what they read is out of date when they act on it, and all their calls are for nothing: so then fewer work at one
+ * time, which takes no longer in all. Zero = nobody is in a hurry.
  */
 export class Slots {
   readonly #clock: Clock;
+  readonly #most: number;
+  readonly #unhurried: Duration;
   readonly #returning: (() => void)[] = [];
   readonly #beginning: (() => void)[] = [];
-  #free: number;
+  #size: number;
+  #taken = 0;
 
-  constructor(size: number, clock: Clock) {
-    this.#free = size;
+  constructor(size: number, clock: Clock, unhurried: Duration = milliseconds(0)) {
+    this.#most = size;
+    this.#size = size;
     this.#clock = clock;
+    this.#unhurried = unhurried;
   }
 
   async use<T>(work: (slot: Slot) => Promise<T>): Promise<T> {
     await this.#acquire(this.#beginning);
+    let since = this.#clock.monotonic();
+    const pause = async (span: Duration): Promise<void> => {
+      if (span <= 0) return;
+      this.#release(since);
+      try {
+        await this.#clock.sleep(span);
+      } finally {
+        await this.#acquire(this.#returning);
+        since = this.#clock.monotonic();
+      }
+    };
     try {
-      return await work({ pause: (span) => this.#pause(span) });
+      return await work({ pause });
     } finally {
-      this.#release();
+      this.#release(since);
     }
   }
 
-  async #pause(span: Duration): Promise<void> {
-    if (span <= 0) return;
-    this.#release();
-    try {
-      await this.#clock.sleep(span);
-    } finally {
-      await this.#acquire(this.#returning);
+  async #acquire(queue: (() => void)[]): Promise<void> {
+    if (this.#taken < this.#size) {
+      this.#taken += 1;
+      return;
+    }
+    await new Promise<void>((resolve) => queue.push(resolve));
+  }
+
+  /** `since` = when the piece began to work, or went on. */
+  #release(since: number): void {
+    this.#fit(this.#clock.monotonic() - since);
+    this.#taken -= 1;
+    while (this.#taken < this.#size) {
+      const next = this.#returning.shift() ?? this.#beginning.shift();
+      if (next === undefined) return;
+      this.#taken += 1;
+      next();
     }
   }
 
-  #acquire(queue: (() => void)[]): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => queue.push(resolve));
-  }
-
-  #release(): void {
-    const next = this.#returning.shift() ?? this.#beginning.shift();
-    if (next === undefined) this.#free += 1;
-    else next();
+  /** One fewer where a piece took long, one more where it took half as long. */
+  #fit(took: number): void {
+    if (this.#unhurried === 0) return;
+    if (took > this.#unhurried) this.#size = Math.max(Math.min(FEWEST, this.#most), this.#size - 1);
+    else if (took < this.#unhurried / 2) this.#size = Math.min(this.#most, this.#size + 1);
   }
 }

@@ -51,16 +51,19 @@ export function seededRandom(seed: number): () => number {
  * What happens depends on the seed and on what is done to it, on nothing else.
  */
 export class SimulatedAccount {
-  readonly accountId = "111122223333";
+  readonly accountId: string;
   readonly #clock: Clock;
   readonly #seed: number;
   readonly #users = new Map<string, SimulatedUser>();
+  /** Whose key it is. */
+  readonly #owners = new Map<AccessKeyId, SimulatedUser>();
   /** May be replaced at any time. */
   intercept: Interceptor = async (_action, _resource, effect) => effect();
 
-  constructor(clock: Clock, seed: number) {
+  constructor(clock: Clock, seed: number, accountId = "111122223333") {
     this.#clock = clock;
     this.#seed = seed;
+    this.accountId = accountId;
   }
 
   get caller(): Caller {
@@ -104,6 +107,7 @@ export class SimulatedAccount {
       lastUse: options.lastUse ?? null,
     };
     user.keys.push(key);
+    this.#owners.set(key.accessKeyId, user);
     return { accessKeyId: key.accessKeyId, secretAccessKey: new Secret(key.secret) };
   }
 
@@ -134,7 +138,9 @@ export class SimulatedAccount {
   /** What a person does in the console. */
   removeKey(id: AccessKeyId): void {
     const found = this.#find(id);
-    if (found !== null) found.user.keys.splice(found.user.keys.indexOf(found.key), 1);
+    if (found === null) return;
+    found.user.keys.splice(found.user.keys.indexOf(found.key), 1);
+    this.#owners.delete(id);
   }
 
   /** A consumer signs a request. False = refused: its job has just failed. */
@@ -223,11 +229,9 @@ export class SimulatedAccount {
   }
 
   #find(id: AccessKeyId): { user: SimulatedUser; key: SimulatedKey } | null {
-    for (const user of this.#users.values()) {
-      const key = user.keys.find((each) => each.accessKeyId === id);
-      if (key !== undefined) return { user, key };
-    }
-    return null;
+    const user = this.#owners.get(id);
+    const key = user?.keys.find((each) => each.accessKeyId === id);
+    return user === undefined || key === undefined ? null : { user, key };
   }
 }
 

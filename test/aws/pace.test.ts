@@ -2,38 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isThrottling, laneOf, Pace } from "../../src/aws/pace.ts";
 import { instant, milliseconds, minutes } from "../../src/core/time.ts";
 import { VirtualClock } from "../../src/simulation/virtual-clock.ts";
-
-/** A server that grants so many requests a second, as IAM does: from a bucket that fills at a steady rate. */
-class Bucket {
-  granted = 0;
-  refused = 0;
-  readonly #clock: VirtualClock;
-  readonly #rate: number;
-  readonly #burst: number;
-  #tokens: number;
-  #at: number;
-
-  constructor(clock: VirtualClock, rate: number, burst: number) {
-    this.#clock = clock;
-    this.#rate = rate;
-    this.#burst = burst;
-    this.#tokens = burst;
-    this.#at = clock.monotonic();
-  }
-
-  take(): boolean {
-    const now = this.#clock.monotonic();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate);
-    this.#at = now;
-    if (this.#tokens < 1) {
-      this.refused += 1;
-      return false;
-    }
-    this.#tokens -= 1;
-    this.granted += 1;
-    return true;
-  }
-}
+import { Bucket } from "../support/bucket.ts";
 
 /** What one rotation asks for, by lane. */
 const ROTATION = [
@@ -51,7 +20,7 @@ const ROTATION = [
 
 async function play(workers: number, rate: number, burst: number, lanes: readonly string[], span = minutes(5)) {
   const clock = new VirtualClock(instant(0));
-  const bucket = new Bucket(clock, rate, burst);
+  const bucket = new Bucket(clock, { rate, burst });
   const pace = new Pace(clock);
   let longest = 0;
   await Promise.all(
@@ -71,7 +40,7 @@ async function play(workers: number, rate: number, burst: number, lanes: readonl
       }
     }),
   );
-  return { share: bucket.granted / (burst + (rate * span) / 1000), refused: bucket.refused / bucket.granted, longest };
+  return { share: bucket.share, refused: bucket.refused / bucket.granted, longest };
 }
 
 describe("the pace", () => {
@@ -102,9 +71,36 @@ describe("the pace", () => {
     const slow = lane.rate ?? 0;
     expect(slow).toBeGreaterThan(5);
     expect(slow).toBeLessThan(12);
-    await clock.sleep(minutes(2));
-    await lane.turn();
+    for (const end = clock.monotonic() + minutes(2); clock.monotonic() < end;) {
+      await lane.turn();
+      lane.granted();
+    }
     expect(lane.rate).toBeGreaterThan(100);
+  });
+
+  it("learns nothing from a lane that nobody uses", async () => {
+    const clock = new VirtualClock(instant(0));
+    const lane = new Pace(clock).lane("sts");
+    lane.granted();
+    lane.refused();
+    await clock.sleep(minutes(60));
+    await lane.turn();
+    expect(lane.rate).toBeLessThan(10);
+  });
+
+  it("does not leave a lane behind that was cut while others were busy", async () => {
+    const clock = new VirtualClock(instant(0));
+    const pace = new Pace(clock);
+    const [busy, cut] = [pace.lane("iam:read"), pace.lane("sts")];
+    cut.refused();
+    const slow = cut.rate ?? 0;
+    for (const end = clock.monotonic() + minutes(1); clock.monotonic() < end;) {
+      await clock.sleep(milliseconds(50));
+      busy.granted();
+    }
+    await cut.turn();
+    await cut.turn();
+    expect([slow, cut.rate]).toEqual([1, expect.closeTo(2.2, 0)]);
   });
 });
 

@@ -43,3 +43,10 @@ describe("asking for help", () => {
     expect([...closure(["compose.ts"])].some((each) => SLOW.test(each))).toBe(true);
   });
 });
+
+describe("what every command loads that calls AWS", () => {
+  it("has the clients of IAM and STS in it, and of no service that only some destinations need", () => {
+    const clients = [...closure(["compose.ts"])].filter((each) => each.startsWith("@aws-sdk/"));
+    expect(clients.toSorted()).toEqual(["@aws-sdk/client-iam", "@aws-sdk/client-sts"]);
+  });
+});

@@ -333,12 +333,13 @@ describe.skipIf(motoMissing !== null)(`SSM Parameter Store${whySkipped}`, () => 
       ]);
     });
 
-    it("is read, checked, delivered to and read back with five calls", async () => {
+    it("is read with its past, checked, delivered to and read back with five calls", async () => {
       const user = freshUser();
       await open("ssm:/calls/{user}", user).deliver(freshPair());
       aws.proxy.reset();
       const destination = open("ssm:/calls/{user}", user);
       await destination.read?.();
+      await destination.readPast?.();
       await destination.check();
       await destination.deliver(freshPair());
       await destination.read?.();

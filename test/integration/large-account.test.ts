@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { answerFor, dueAmong } from "../../bench/account.ts";
 import { type FaultProxy, startFaultProxy } from "../support/fault-proxy.ts";
 import { typed } from "../support/in-process.ts";
 import { type Moto, motoMissing, startMoto, type UserSeed } from "../support/moto.ts";
@@ -152,5 +153,25 @@ describe.skipIf(motoMissing !== null)(`an account of many users ${motoMissing ??
     const read = users.filter(({ readExactly }) => readExactly).length;
     expect(read).toBeGreaterThan(EXACT.length);
     expect(read).toBeLessThan(YOUNG / 3);
+  });
+});
+
+describe("a plan over very many users", () => {
+  /** Calls of a plan over an account with so many due of so many. */
+  const callsOf = async (users: number, duePercent: number): Promise<number> => {
+    const proxy = await startFaultProxy(answerFor({ users, duePercent }));
+    const { code, err } = await typed(["plan", "--format", "json", "--deliver", "ssm:/keys/{user}"], proxy.url);
+    await proxy.stop();
+    expect([code, err]).toEqual([0, ""]);
+    return proxy.calls.length;
+  };
+
+  // For 5,000 users that makes nine calls, and of those who are due each five more.
+  it("takes four calls and one for each thousand, and five for each user that is due, however many they are", async () => {
+    for (const users of [500, 2000]) {
+      const due = dueAmong({ users, duePercent: 1 });
+      const idle = 4 + Math.ceil(users / 1000);
+      expect([await callsOf(users, 0), await callsOf(users, 1)]).toEqual([idle, idle + 5 * due]);
+    }
   });
 });

@@ -50,10 +50,15 @@ export interface FaultProxy {
 
 const PASS: Fault = { kind: "pass" };
 
-/** A proxy in front of the emulator, on a free port of the loopback interface, that loses, refuses and delays what it is told to. */
-export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
-  const target = new URL(upstream);
-  const connections = new Agent({ keepAlive: true, maxSockets: 64 });
+/** Answers calls in this very process. */
+export type Answerer = (call: Call) => Promise<{ readonly status: number; readonly body: string }>;
+
+/**
+ * A proxy in front of the emulator (its URL), or of what answers in its place, on a free port of the loopback interface. It loses,
+ * refuses and delays what it is told to.
+ */
+export async function startFaultProxy(upstream: string | Answerer): Promise<FaultProxy> {
+  const behind = typeof upstream === "string" ? forwardTo(new URL(upstream)) : answerHere(upstream);
   const server = createServer((incoming, outgoing) => {
     handle(incoming, outgoing).catch((error: unknown) => {
       if (!outgoing.headersSent) outgoing.writeHead(502);
@@ -71,7 +76,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     if (fault.kind === "lose") return void outgoing.socket?.destroy();
     if (fault.kind === "reply") return reply(outgoing, fault.status, fault.body);
     if (fault.kind === "error" && fault.afterEffect !== true) return refuse(outgoing, incoming, fault);
-    const answer = await forward(incoming, body);
+    const answer = await behind.answer(incoming, body, call);
     await proxy.after(call);
     if (fault.kind === "lose-reply") return void outgoing.socket?.destroy();
     if (fault.kind === "error") return refuse(outgoing, incoming, fault);
@@ -81,35 +86,6 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     if (fault.kind !== "cut") return void outgoing.end(rewritten);
     outgoing.write(rewritten.subarray(0, Math.max(1, rewritten.indexOf(fault.before))), () =>
       outgoing.socket?.destroy(),
-    );
-  }
-
-  function forward(incoming: IncomingMessage, body: Buffer) {
-    return new Promise<{ status: number; headers: Record<string, string | string[]>; body: Buffer }>(
-      (resolve, reject) => {
-        const passed = request(
-          {
-            host: target.hostname,
-            port: target.port,
-            method: incoming.method,
-            path: incoming.url,
-            headers: incoming.headers,
-            agent: connections,
-          },
-          (answer) => {
-            readAll(answer).then((bytes) => {
-              const { connection: _, "transfer-encoding": __, ...headers } = answer.headers;
-              resolve({
-                status: answer.statusCode ?? 502,
-                headers: { ...(headers as Record<string, string>), "content-length": String(bytes.length) },
-                body: bytes,
-              });
-            }, reject);
-          },
-        );
-        passed.on("error", reject);
-        passed.end(body);
-      },
     );
   }
 
@@ -139,10 +115,60 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-        connections.destroy();
+        behind.stop();
       }),
   };
   return proxy;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body: Buffer;
+}
+
+/** What stands behind the proxy. */
+interface Upstream {
+  answer(incoming: IncomingMessage, body: Buffer, call: Call): Promise<Answer>;
+  stop(): void;
+}
+
+function forwardTo(target: URL): Upstream {
+  const connections = new Agent({ keepAlive: true, maxSockets: 64 });
+  const answer: Upstream["answer"] = (incoming, body) =>
+    new Promise((resolve, reject) => {
+      const passed = request(
+        {
+          host: target.hostname,
+          port: target.port,
+          method: incoming.method,
+          path: incoming.url,
+          headers: incoming.headers,
+          agent: connections,
+        },
+        (replied) => {
+          readAll(replied).then((bytes) => {
+            const { connection: _, "transfer-encoding": __, ...headers } = replied.headers;
+            resolve({
+              status: replied.statusCode ?? 502,
+              headers: { ...(headers as Record<string, string>), "content-length": String(bytes.length) },
+              body: bytes,
+            });
+          }, reject);
+        },
+      );
+      passed.on("error", reject);
+      passed.end(body);
+    });
+  return { answer, stop: () => connections.destroy() };
+}
+
+function answerHere(answerer: Answerer): Upstream {
+  const answer: Upstream["answer"] = async (_incoming, _body, call) => {
+    const { status, body } = await answerer(call);
+    return { status, headers: { "content-type": typeOf(body) }, body: Buffer.from(body) };
+  };
+  return { answer, stop: () => undefined };
 }
 
 async function readAll(stream: IncomingMessage): Promise<Buffer> {
@@ -163,11 +189,13 @@ function describe({ headers }: IncomingMessage, body: Buffer): { action: string;
 
 function reply(outgoing: ServerResponse, status: number, body: string): void {
   outgoing.writeHead(status, {
-    "content-type": body.startsWith("<") ? "text/xml" : "application/x-amz-json-1.1",
+    "content-type": typeOf(body),
     "content-length": String(Buffer.byteLength(body)),
   });
   outgoing.end(body);
 }
+
+const typeOf = (body: string): string => (body.startsWith("<") ? "text/xml" : "application/x-amz-json-1.1");
 
 function refuse(
   outgoing: ServerResponse,

@@ -24,7 +24,9 @@ export function unpackFunction(zip: string): string {
 
 /** A function of its package, as it is deployed, loaded into this process. */
 export async function packagedHandler(name: string): Promise<Handler> {
-  const loaded: unknown = await import(pathToFileURL(unpackFunction(join(packFunctions(name), `${name}.zip`))).href);
+  const loaded: unknown = await import(
+    /* @vite-ignore */ pathToFileURL(unpackFunction(join(packFunctions(name), `${name}.zip`))).href
+  );
   if (typeof loaded !== "object" || loaded === null || !("handler" in loaded) || typeof loaded.handler !== "function")
     throw new Error(`${name} has no handler`);
   return loaded.handler as Handler; // just looked at
