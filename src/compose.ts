@@ -3,8 +3,18 @@ import { Session } from "./compose/session.ts";
 import type { CheckedSettings } from "./compose/settings.ts";
 import type { Host } from "./destinations/kind.ts";
 
+export {
+  anySelect,
+  checkAccount,
+  checkEach,
+  limitsIn,
+  openFleet,
+  selectIn,
+  settingsIn,
+  settingsOf,
+} from "./compose/account-settings.ts";
 export { checkSetup } from "./compose/checkup.ts";
-export { type Hub, openHub, problemIn, sharedTargets, whatMembersNeed } from "./compose/fleet.ts";
+export { type Hub, problemIn, whatMembersNeed } from "./compose/fleet.ts";
 export { findOwnProfile } from "./compose/own-profile.ts";
 export { assemble, type OpenDestination, type Parts, rehearse } from "./compose/parts.ts";
 export { parametersOf } from "./compose/parameters.ts";

@@ -9,7 +9,7 @@ import type { Host } from "../destinations/kind.ts";
 import { openRunnerLock } from "../host/runner-lock.ts";
 import { CallError, type Caller, type Clock } from "../ports.ts";
 import { findMembers } from "./members.ts";
-import { assembleAs, type Common, type Identity, isShared } from "./parts.ts";
+import { assembleAs, type Common, type Identity, isShared, type Parts } from "./parts.ts";
 import { permissions } from "./permissions.ts";
 import { Session } from "./session.ts";
 import type { CheckedSettings, Settings } from "./settings.ts";
@@ -35,6 +35,11 @@ export interface Entered {
   readonly close: () => void;
 }
 
+/** Puts something between a session and its parts. */
+type Watch = (parts: Parts) => Parts;
+
+const unwatched: Watch = (parts) => parts;
+
 /** Where all accounts are entered from: the caller's own credentials, before any role is assumed. */
 export class Hub {
   readonly caller: Caller;
@@ -44,14 +49,16 @@ export class Hub {
   /** Names this run in each account's CloudTrail. */
   readonly #run: string;
   readonly #common: Common;
+  readonly #watch: Watch;
 
-  constructor(identity: Identity, fleet: Fleet, run: string, common: Common) {
+  constructor(identity: Identity, fleet: Fleet, run: string, common: Common, watch: Watch) {
     this.caller = identity.caller;
     this.clock = identity.access.clock;
     this.#identity = identity;
     this.#fleet = fleet;
     this.#run = run;
     this.#common = common;
+    this.#watch = watch;
   }
 
   /** The accounts that are meant, and those that are not, with the reason. Throws {@link InvalidInput} without the right to list them. */
@@ -86,7 +93,7 @@ export class Hub {
   ): Promise<Entered> {
     const { identity, notes } = await this.#identityIn(account, settings, paths);
     const { requestHandler } = identity.access;
-    const session = new Session(await assembleAs(identity, settings, print, this.#common));
+    const session = new Session(this.#watch(await assembleAs(identity, settings, print, this.#common)));
     return { session, notes, close: () => requestHandler.destroy() };
   }
 
@@ -131,20 +138,23 @@ const TOO_LARGE =
   "the session policy for these settings is larger than AWS takes, so the session has all that the role may do";
 
 /**
- * Finds the credentials and asks AWS whose they are, and enters the central account where there is one. `run` names this run.
+ * Finds the credentials and asks AWS whose they are, and enters the central account where there is one. `run` names this run;
+ * `watch` sees the parts of each session before it does.
  * Throws {@link InvalidInput}.
  */
 export async function openHub(
   { profile, region }: Pick<Settings, "profile" | "region">,
   fleet: Fleet,
   run: string,
+  watch = unwatched,
 ): Promise<Hub> {
   const access = await openAccess(profile, region, new AwsClock());
   const own = { access, caller: await whoAmI(access) };
   const common = { claims: new Map<string, string>(), liveness: openRunnerLock() };
   const { central } = fleet;
   const isOwn = central !== null && central.role === null && central.account === own.caller.account;
-  if (central === null || isOwn) return new Hub(own, fleet, run, { ...common, stores: central === null ? null : own });
+  if (central === null || isOwn)
+    return new Hub(own, fleet, run, { ...common, stores: central === null ? null : own }, watch);
   if (central.role === null)
     throw new InvalidInput(
       `central: the credentials are of account ${own.caller.account}, and secrets go to ${central.account}`,
@@ -152,7 +162,8 @@ export async function openHub(
     );
   const role = asRole(central.role, central.account, own.caller, fleet, run);
   try {
-    return new Hub(own, fleet, run, { ...common, stores: await enterAs(access, role, central.account) });
+    const stores = await enterAs(access, role, central.account);
+    return new Hub(own, fleet, run, { ...common, stores }, watch);
   } catch (error) {
     const problem = problemIn(error);
     // Without a place for secrets no account can be worked in.
