@@ -14,8 +14,9 @@ export {
   settingsOf,
 } from "./compose/account-settings.ts";
 export { checkSetup } from "./compose/checkup.ts";
-export { type Hub, problemIn, whatMembersNeed } from "./compose/fleet.ts";
+export { type Hub, looseTargets, problemIn, whatMembersNeed } from "./compose/fleet.ts";
 export { findOwnProfile } from "./compose/own-profile.ts";
+export { isPassing } from "./compose/passing.ts";
 export { assemble, type OpenDestination, type Parts, rehearse } from "./compose/parts.ts";
 export { parametersOf } from "./compose/parameters.ts";
 export { permissions } from "./compose/permissions.ts";

@@ -8,7 +8,7 @@ import { type Environment, type LambdaSettings, readEnvironment, settingsFrom } 
 import { type FunctionWorld, inAws, type LambdaContext, load, overseen, type Overseer } from "./overseen.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { openTimer, type Timer } from "./timer.ts";
-import { refuseFleeting } from "./unsuited.ts";
+import { printNothing, refuseFleeting } from "./unsuited.ts";
 
 /** What a function about its own account has of the world. */
 export interface LambdaWorld extends FunctionWorld {
@@ -18,8 +18,7 @@ export interface LambdaWorld extends FunctionWorld {
 
 export const aws: LambdaWorld = {
   ...inAws,
-  // Nothing is ever printed: a target that prints keys is refused.
-  assemble: (settings) => assemble(settings, () => Promise.reject(new Error("a function prints no keys"))),
+  assemble: (settings) => assemble(settings, printNothing),
   openTimer: async (table, region) => openTimer(await openAccess(null, region, new AwsClock()), table),
 };
 

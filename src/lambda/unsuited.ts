@@ -9,8 +9,9 @@ import { parseTarget } from "../core/target.ts";
  * What a function writes to its own disk is gone with it, and what it prints stands in its log for all to read. A file system that
  * is mounted (below `/mnt`) stays. Throws {@link InvalidInput}.
  */
-export function refuseFleeting({ destinations, escrow }: CheckedSettings): void {
-  const targets = [...destinations.map(({ text }) => text), ...(escrow === null || escrow === "none" ? [] : [escrow])];
+export function refuseFleeting({ destinations, escrow, ledger = null }: CheckedSettings): void {
+  const kept = [escrow ?? "none", ledger ?? "none"].filter((each) => each !== "none");
+  const targets = [...destinations.map(({ text }) => text), ...kept];
   for (const text of targets) {
     const { kind, name } = parseTarget(text);
     const isFile = kind === "file" || kind === "aws-profile";
@@ -21,6 +22,9 @@ export function refuseFleeting({ destinations, escrow }: CheckedSettings): void 
 }
 
 const HINT = "deliver to secretsmanager: or ssm:, or to a file below /mnt/, where a file system is mounted";
+
+/** Nothing is ever printed: a target that prints keys is refused. */
+export const printNothing = (): Promise<void> => Promise.reject(new Error("a function prints no keys"));
 
 /** Settings that say nothing here: whole sentences, for the log. */
 export const passedOver = ({ profile, audit }: Config): readonly string[] => [
