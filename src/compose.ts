@@ -7,6 +7,7 @@ export {
   anySelect,
   checkAccount,
   checkEach,
+  checkForMany,
   limitsIn,
   openFleet,
   selectIn,
