@@ -1,6 +1,7 @@
 import type { User } from "../../src/core/access-key.ts";
 import { days, type Duration, instant, type Instant, later, seconds } from "../../src/core/time.ts";
 import { Session } from "../../src/compose.ts";
+import type { ObjectStore, WorkQueue } from "../../src/ports.ts";
 import { recordsInTags } from "../../src/engine/tag-records.ts";
 import { runInAws, type RunWorld } from "../../src/lambda/run-config.ts";
 import { SimulatedAccount } from "../../src/simulation/account.ts";
@@ -97,11 +98,62 @@ export class SimulatedMember {
   }
 }
 
-/** Many simulated accounts behind the real planner and worker: queue and results are those of the environment. */
+/** A bucket in memory. */
+export class MemoryStore implements ObjectStore {
+  readonly label = "s3://memory/";
+  readonly objects = new Map<string, { readonly text: string; readonly version: string }>();
+  #writes = 0;
+  /** Stands in the way of every call. */
+  fault: (action: "read" | "write", name: string) => void = () => undefined;
+  /** Whether the answer to a write is lost, once it has taken effect. */
+  losesReply = false;
+
+  read: ObjectStore["read"] = async (name) => {
+    this.fault("read", name);
+    return this.objects.get(name) ?? null;
+  };
+
+  write: ObjectStore["write"] = async (name, text, instead) => {
+    this.fault("write", name);
+    const there = this.objects.get(name)?.version ?? null;
+    if (instead !== undefined && instead !== there) return false;
+    this.#writes += 1;
+    this.objects.set(name, { text, version: String(this.#writes) });
+    if (!this.losesReply) return true;
+    // What the SDK sends again finds what it has written itself.
+    this.losesReply = false;
+    return instead === undefined;
+  };
+}
+
+/** A queue in memory, without visibility: what was sent is there to be taken. */
+export class MemoryQueue implements WorkQueue {
+  readonly label = "memory";
+  readonly texts: string[] = [];
+  readonly delays: number[] = [];
+  /** Texts that it does not take. */
+  refuses: (text: string) => boolean = () => false;
+
+  send: WorkQueue["send"] = async (texts, delay = seconds(0)) => {
+    this.texts.push(...texts.filter((text) => !this.refuses(text)));
+    this.delays.push(delay);
+    return texts.filter(this.refuses).map((text) => ({ text, why: "Throttled" }));
+  };
+}
+
+/** Many simulated accounts behind the real planner and worker. */
 export class SimulatedOrganization {
+  /** Null = those of the environment. */
+  readonly #memory: { readonly store: MemoryStore; readonly queue: MemoryQueue } | null;
   readonly members = new Map<string, SimulatedMember>();
+  /** Stands in the way of entering an account. */
+  barred: (account: string) => void = () => undefined;
   readonly lines: string[] = [];
   #runners = 0;
+
+  constructor(memory: { readonly store: MemoryStore; readonly queue: MemoryQueue } | null = null) {
+    this.#memory = memory;
+  }
 
   add(id: string, start: Instant): SimulatedMember {
     const member = new SimulatedMember(id, start, this.members.size + 1);
@@ -122,8 +174,8 @@ export class SimulatedOrganization {
       variables: () => variables,
       fetchText: () => Promise.reject(new Error("nothing is fetched here")),
       print: (line) => void this.lines.push(line),
-      openStore: async (place) => life.mortal(await runInAws.openStore(place)),
-      openQueue: async (url) => life.mortal(await runInAws.openQueue(url)),
+      openStore: async (place) => life.mortal(this.#memory?.store ?? (await runInAws.openStore(place))),
+      openQueue: async (url) => life.mortal(this.#memory?.queue ?? (await runInAws.openQueue(url))),
       openHub: async (_, fleet) => ({
         caller: {
           account: "999988887777",
@@ -136,6 +188,7 @@ export class SimulatedOrganization {
         members: async () => ({ members: (fleet.listed ?? []).map((account) => ({ account, name: null })), left: [] }),
         member: async (account) => ({ account, name: null }),
         enter: async (account, settings) => {
+          this.barred(account);
           const member = this.members.get(account);
           if (member === undefined) throw new Error(`there is no account ${account}`);
           const iam = life.mortal(member.account.iam);
