@@ -157,9 +157,10 @@ describe("a worker", () => {
   });
 
   it("rotates nobody twice in one run, though every run rotates everybody", async () => {
-    const rig = await planned(20, { limits: "maxRotations: 100", policy: "{ preset: two-key, rotateAfter: 0s }" });
-    rig.hurry(17);
+    const rig = await planned(40, { limits: "maxRotations: 100", policy: "{ preset: two-key, rotateAfter: 0s }" });
+    rig.hurry(18);
     await rig.work();
+    expect(rig.part?.state).toBe("unfinished");
     rig.organization.pass(hours(30 * 24));
     rig.remaining = () => 900_000;
     const before =
@@ -168,7 +169,7 @@ describe("a worker", () => {
     const after = rig.part?.report?.users.map(({ steps }) => steps) ?? [];
     expect(before.length).toBeGreaterThan(0);
     for (const steps of before) expect(after).toContainEqual(steps);
-    expect(after.flat().filter(({ action }) => action === "rotate")).toHaveLength(22);
+    expect(after.flat().filter(({ action }) => action === "rotate")).toHaveLength(42);
   });
 
   it("begins no message that there is no time for", async () => {
@@ -193,7 +194,8 @@ describe("a worker", () => {
         if (!lost) break;
         deaths += 1;
         for (let tries = 0; tries < 3 && rig.part?.state !== "finished"; tries += 1) {
-          rig.organization.pass(hours(1));
+          // It may come again so soon that the lost one still holds its leases.
+          if (tries > 0) rig.organization.pass(hours(1));
           await rig.work();
         }
         expect([call, rig.part?.state]).toEqual([call, "finished"]);
