@@ -92,6 +92,8 @@ describe("queue and bucket over the wire", () => {
     await expect(store.read("latest.json")).rejects.toBeInstanceOf(CallError);
     answers(404, "NoSuchBucket");
     await expect(store.read("latest.json")).rejects.toMatchObject({ code: "NoSuchBucket" });
+    // A bucket whose name somebody else has taken meanwhile is refused.
+    for (const { headers } of proxy.calls) expect(headers?.["x-amz-expected-bucket-owner"]).toBe("111122223333");
     expect(new Set(proxy.calls.map(({ path }) => path))).toEqual(new Set(["/keyturn-results/prod/latest.json"]));
   });
 });

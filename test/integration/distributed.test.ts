@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -52,6 +52,8 @@ interface Document {
 }
 
 type Worker = (event: unknown, context: Context) => Promise<WorkerResult>;
+
+const latestIn = (text: string): string => (JSON.parse(text) as { run: string }).run;
 
 const context = (awsRequestId: string = randomUUID(), remaining = () => 900_000) =>
   ({ awsRequestId, getRemainingTimeInMillis: remaining }) as Context; // what is used of it
@@ -289,9 +291,10 @@ organization:
       new PutObjectCommand({
         Bucket: "keyturn-results",
         Key: `prod/runs/${run}/plan.json`,
-        Body: (
-          await object(`runs/${(JSON.parse(await object("latest.json")) as { run: string }).run}/plan.json`)
-        ).replace(/"run":"[^"]+"/, `"run":"${run}"`),
+        Body: (await object(`runs/${latestIn(await object("latest.json"))}/plan.json`)).replace(
+          /"run":"[^"]+"/,
+          `"run":"${run}"`,
+        ),
       }),
     );
     const poison = [
@@ -376,6 +379,55 @@ organization:
     expect(code).toBe(0);
     expect(usersIn(document, id("dev"))).toMatchObject({ one: "changed", two: "changed" });
     expect(await source.counts()).toEqual({ waiting: 0, dead: 0 });
+  });
+
+  it("reports what cannot be read, is missing or is not finished, and crashes over none of it", async () => {
+    const run = randomUUID();
+    const accounts = ["100000000001", "100000000002", "100000000003", "100000000004"];
+    const put = (Key: string, Body: string) =>
+      s3.send(new PutObjectCommand({ Bucket: "keyturn-results", Key: `prod/runs/${run}/${Key}`, Body }));
+    const plan = JSON.parse(await object(`runs/${latestIn(await object("latest.json"))}/plan.json`)) as object;
+    const members = accounts.map((account) => ({ account, name: null }));
+    await put("plan.json", JSON.stringify({ ...plan, run, members, left: [] }));
+    const part = {
+      schema: "keyturn/run-account/v1",
+      keyturn: "0.1.0",
+      run,
+      dryRun: false,
+      config: "x",
+      by: "x",
+      granted: [],
+    };
+    const begun = { ...part, state: "begun", writtenAt: "2026-01-05T08:00:00Z", report: null };
+    await put("accounts/100000000001.json", "\u001b[31mnot JSON");
+    await put("accounts/100000000002.json", JSON.stringify({ ...begun, account: "100000000003" }));
+    await put("accounts/100000000003.json", JSON.stringify({ ...begun, account: "100000000003" }));
+    const file = join(temporaryFolder(), "result.json");
+    const { code, document } = await report("--run", run, "--report", file);
+    expect(statesIn(document)).toEqual({
+      "100000000001": "failed read-failed",
+      "100000000002": "failed read-failed",
+      "100000000003": "interrupted no-result",
+      "100000000004": "interrupted no-result",
+    });
+    expect(code).toBe(1);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ run, summary: { accounts: 4 } });
+    await put("accounts/100000000001.json", JSON.stringify({ ...begun, account: "100000000001" }));
+    await put("accounts/100000000002.json", JSON.stringify({ ...begun, account: "100000000002" }));
+    expect((await report("--run", run)).code).toBe(130);
+
+    const refused = async (...words: readonly string[]) => {
+      const { code: ended, err } = await typed(["report", ...words], proxy.url);
+      expect(ended).toBe(2);
+      return err;
+    };
+    expect(await refused("s3://keyturn-results/nowhere")).toContain("no run has begun that keeps its results in");
+    expect(await refused(PLACE, "--run", randomUUID())).toContain("there is no run");
+    expect(await refused(PLACE, "--run", "../x")).toContain("is not the id of a run");
+    expect(await refused("/tmp/results")).toContain("is not a place for results");
+    expect(await refused("s3://no-such-bucket")).toContain("NoSuchBucket");
+    await put("plan.json", "[]");
+    expect(await refused(PLACE, "--run", run)).toContain("plan.json cannot be read");
   });
 
   it("rotates every due user of 50 accounts with 200 users each exactly once, though workers are lost anywhere", async () => {

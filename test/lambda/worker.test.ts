@@ -145,6 +145,14 @@ describe("a worker", () => {
     expect(new Set([...audits].map(([, run]) => run)).size).toBe(2);
   });
 
+  it("lets its own message come again where the queue does not take the rest", async () => {
+    const rig = await planned(40, { limits: "maxRotations: 100" });
+    rig.hurry(18);
+    rig.queue.refuses = () => true;
+    expect((await rig.work()).batchItemFailures).toEqual(again);
+    expect(rig.part?.state).toBe("unfinished");
+  });
+
   it("lets a message come again where nobody could be done: the queue bounds that", async () => {
     const rig = await planned(40, { limits: "maxRotations: 100" });
     // The time is up as soon as everybody was read.

@@ -10,6 +10,8 @@ export interface Call {
   readonly action: string;
   /** As it was asked for: with S3 it names the object. */
   readonly path: string;
+  /** Absent where a test made the call up. */
+  readonly headers?: IncomingMessage["headers"];
   /** The key that signs. */
   readonly signer: string;
   readonly body: string;
@@ -66,7 +68,12 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
 
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await readAll(incoming);
-    const call: Call = { number: proxy.calls.length + 1, ...describe(incoming, body), body: body.toString() };
+    const call: Call = {
+      number: proxy.calls.length + 1,
+      ...describe(incoming, body),
+      headers: incoming.headers,
+      body: body.toString(),
+    };
     proxy.calls.push(call);
     if (proxy.latencyMs > 0) await wait(proxy.latencyMs);
     const fault = await proxy.before(call);
