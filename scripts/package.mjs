@@ -12,6 +12,8 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const FUNCTIONS = {
   creator: "src/lambda/creator.ts",
   destructor: "src/lambda/destructor.ts",
+  planner: "src/lambda/planner.ts",
+  worker: "src/lambda/worker.ts",
   "rotate-secret": "src/lambda/rotate-secret.ts",
   "cleanup-secrets": "src/lambda/cleanup-secrets.ts",
   tester: "examples/rotatable-user/tester/index.ts",

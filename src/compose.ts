@@ -3,12 +3,25 @@ import { Session } from "./compose/session.ts";
 import type { CheckedSettings } from "./compose/settings.ts";
 import type { Host } from "./destinations/kind.ts";
 
+export {
+  anySelect,
+  checkAccount,
+  checkEach,
+  checkForMany,
+  limitsIn,
+  openFleet,
+  selectIn,
+  settingsIn,
+  settingsOf,
+} from "./compose/account-settings.ts";
 export { checkSetup } from "./compose/checkup.ts";
-export { type Hub, openHub, problemIn, sharedTargets, whatMembersNeed } from "./compose/fleet.ts";
+export { type Hub, looseTargets, problemIn, whatMembersNeed } from "./compose/fleet.ts";
 export { findOwnProfile } from "./compose/own-profile.ts";
+export { isPassing } from "./compose/passing.ts";
 export { assemble, type OpenDestination, type Parts, rehearse } from "./compose/parts.ts";
 export { parametersOf } from "./compose/parameters.ts";
 export { permissions } from "./compose/permissions.ts";
+export { openResults } from "./compose/results.ts";
 export { Session } from "./compose/session.ts";
 export { type CheckedSettings, checkSettings, type Settings, targetWords } from "./compose/settings.ts";
 export { openTagging, type Tagging, type TaggingResult, type UserTagging } from "./compose/tagging.ts";

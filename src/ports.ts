@@ -106,7 +106,35 @@ export interface Organization {
   accounts(): Promise<readonly OrganizationAccount[]>;
   /** The ids of the accounts below an organizational unit or the root, however deep. */
   accountsBelow(unit: string): Promise<readonly string[]>;
+  /** One account; null where the organization has none of this id. */
+  account(id: string): Promise<OrganizationAccount | null>;
+  /** The organizational units that an account is in, from the nearest to the root. */
+  unitsAbove(account: string): Promise<readonly string[]>;
   tagsOf(account: string): Promise<Tags>;
+}
+
+/** Texts of a run that several machines share, by name. Nobody but the account that is expected owns the place. */
+export interface ObjectStore {
+  /** Such as `s3://keyturn-results/prod/`. */
+  readonly label: string;
+  /** Null where there is none. `version` = names this very text, for {@link write}. */
+  read(name: string): Promise<{ readonly text: string; readonly version: string } | null>;
+  /**
+   * Puts a text in the place of the version that is given (null = of none at all); without one, of whatever stands there. False where
+   * somebody else has written in between: then nothing is changed.
+   */
+  write(name: string, text: string, instead?: string | null): Promise<boolean>;
+}
+
+/** A queue that hands each text to one worker, at least once. */
+export interface WorkQueue {
+  /** Such as the address of the queue. */
+  readonly label: string;
+  /**
+   * Sends them all; answers with the ones that were not taken for certain, and why. `delay` = how long they stay out of sight, at most
+   * 15 minutes. Throws a {@link CallError} where this caller may not send.
+   */
+  send(texts: readonly string[], delay?: Duration): Promise<readonly { readonly text: string; readonly why: string }[]>;
 }
 
 /** Asks IAM what the caller may do, without doing it. */

@@ -5,7 +5,8 @@ import { CallError } from "../ports.ts";
 const CALL_LIMIT_MS = 30_000;
 
 const DENIED = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|AuthorizationError|NotAuthorized)/;
-const ABSENT = /^(NoSuchEntity|ParameterNotFound|ParameterVersionNotFound|ResourceNotFoundException)/;
+const ABSENT =
+  /^(NoSuchEntity|NoSuchKey|AccountNotFound|ParameterNotFound|ParameterVersionNotFound|ResourceNotFoundException)/;
 const PLAIN_CODE = /^[\w.:-]{1,80}$/;
 
 /** A request that can be cancelled: the SDK's `client.send` with its command. */

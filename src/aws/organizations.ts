@@ -1,12 +1,15 @@
 import {
   type Account,
+  DescribeAccountCommand,
   ListAccountsCommand,
   ListAccountsForParentCommand,
   ListOrganizationalUnitsForParentCommand,
+  ListParentsCommand,
   ListTagsForResourceCommand,
   OrganizationsClient,
 } from "@aws-sdk/client-organizations";
 import type { Organization, OrganizationAccount } from "../ports.ts";
+import { call, callOrAbsent } from "./call.ts";
 import { type AwsAccess, globalConfig } from "./clients.ts";
 import { allPages } from "./pages.ts";
 
@@ -41,10 +44,32 @@ export function openOrganization(access: AwsAccess): Organization {
     return below;
   };
 
-  const tagsOf = async (account: string) =>
+  const account = async (id: string) => {
+    const found = await callOrAbsent("organizations:DescribeAccount", id, (options) =>
+      client.send(new DescribeAccountCommand({ AccountId: id }), options),
+    );
+    return found?.Account === undefined ? null : asAccount(found.Account);
+  };
+
+  const unitsAbove = async (id: string): Promise<readonly string[]> => {
+    const above: string[] = [];
+    // An account has one parent, and so has each unit; the root has none, and may not be asked for one.
+    for (let child = id; ;) {
+      const { Parents = [] } = await call("organizations:ListParents", child, (options) =>
+        client.send(new ListParentsCommand({ ChildId: child }), options),
+      );
+      const [{ Id, Type } = {}] = Parents;
+      if (Id === undefined || above.includes(Id)) return above;
+      above.push(Id);
+      if (Type === "ROOT") return above;
+      child = Id;
+    }
+  };
+
+  const tagsOf = async (id: string) =>
     new Map(
-      await allPages("organizations:ListTagsForResource", account, async (NextToken, options) => {
-        const page = await client.send(new ListTagsForResourceCommand({ ResourceId: account, NextToken }), options);
+      await allPages("organizations:ListTagsForResource", id, async (NextToken, options) => {
+        const page = await client.send(new ListTagsForResourceCommand({ ResourceId: id, NextToken }), options);
         return {
           items: (page.Tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value] as const),
           next: page.NextToken,
@@ -52,7 +77,7 @@ export function openOrganization(access: AwsAccess): Organization {
       }),
     );
 
-  return { accounts, accountsBelow, tagsOf };
+  return { accounts, accountsBelow, account, unitsAbove, tagsOf };
 }
 
 /** `State` has replaced `Status`, which says less: an account that is about to be closed is still ACTIVE there. */

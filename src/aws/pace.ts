@@ -170,7 +170,10 @@ const TOO_FAST = new Set([
  * `text` = the body, `header` = `x-amzn-errortype`.
  */
 export const isThrottling = (status: number, text: string, header = ""): boolean =>
-  status === 429 || (status >= 400 && TOO_FAST.has(codeIn(text, header)));
+  status === 429 || (status >= 400 && saysTooFast(codeIn(text, header)));
+
+/** Whether the code of a refusal says that requests come too fast. */
+export const saysTooFast = (code: string): boolean => TOO_FAST.has(code);
 
 /** The error's code, as query services (XML) and JSON services write it; empty where there is none. */
 function codeIn(text: string, header: string): string {

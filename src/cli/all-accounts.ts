@@ -1,17 +1,17 @@
-import { Allowance, type Hub, problemIn, type RunRules, type Session } from "../compose.ts";
-import type { AccountReport } from "../core/account-result.ts";
+import { Allowance, anySelect, type Hub, problemIn, type RunRules, selectIn, type Session } from "../compose.ts";
+import { type AccountReport, NOT_ENTERED } from "../core/account-result.ts";
 import type { Member } from "../core/accounts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { UserReport } from "../core/result.ts";
 import { approve } from "./approval.ts";
 import { EXIT, Exit } from "./exit.ts";
 import { beginFleet, type FleetInvocation, type FleetRunFlags } from "./fleet-invocation.ts";
-import { FleetReport, NOTHING } from "./fleet-report.ts";
+import { FleetReport, toldOf } from "./fleet-report.ts";
 import type { Io } from "./io.ts";
 import { type AuditFlags, type LimitFlags, selectorsFrom } from "./options.ts";
 import { showProgress, showSeen } from "./progress.ts";
 import { openAudit } from "./session.ts";
-import { type ChosenSettings, limitsFor, selectIn } from "./settings.ts";
+import { type ChosenSettings, limitsFor } from "./settings.ts";
 import { withSignals } from "./signals.ts";
 import { proveSwitchOver } from "./switch-over.ts";
 
@@ -27,7 +27,7 @@ type Work = (session: Session, signal: AbortSignal) => Promise<readonly UserRepo
 /** `scan --all-accounts`. Returns the exit code. */
 export async function scanAll(io: Io, flags: FleetRunFlags, chosen: ChosenSettings): Promise<number> {
   const fleet = await beginFleet(io, flags, chosen);
-  const report = new FleetReport(io, fleet, "scan", {}, flags);
+  const report = new FleetReport(io, toldOf(fleet), "scan", () => ({}), flags);
   const end = await overAll(io, fleet, report, async (session) =>
     session.scan(await usersOf(session, flags, chosen, false), seenIn(io, flags, session)),
   );
@@ -39,7 +39,7 @@ export async function scanAll(io: Io, flags: FleetRunFlags, chosen: ChosenSettin
 export async function planAll(io: Io, flags: PlanFlags, chosen: ChosenSettings): Promise<number> {
   if (flags.out !== undefined) throw onePlanAnAccount("--out");
   const fleet = await beginFleet(io, flags, chosen);
-  const report = new FleetReport(io, fleet, "plan", {}, flags);
+  const report = new FleetReport(io, toldOf(fleet), "plan", () => ({}), flags);
   const shared = sharedAllowance(fleet);
   const end = await overAll(io, fleet, report, async (session, signal) => {
     const { maxRotations } = limitsFor(flags, chosen.config, session.caller.account);
@@ -65,10 +65,9 @@ export async function runAll(io: Io, flags: RunFlags, chosen: ChosenSettings, pl
       "add --yes; --dry-run shows what would be done",
     );
   // Whom a run is about must be said, as for one account: by a flag, or for each account by the configuration.
-  const selects = [...(chosen.config?.fleet?.overrides.values() ?? [])].map(({ select }) => select);
-  selectorsFrom(flags, chosen.config?.select ?? selects.find((select) => select !== null) ?? null, true);
+  selectorsFrom(flags, anySelect(chosen.config), true);
   const fleet = await beginFleet(io, flags, chosen);
-  const report = new FleetReport(io, fleet, "run", { dryRun: flags.dryRun === true }, flags);
+  const report = new FleetReport(io, toldOf(fleet), "run", () => ({ dryRun: flags.dryRun === true }), flags);
   await report.check();
   const shared = sharedAllowance(fleet);
   const once = oneAtATime();
@@ -211,7 +210,7 @@ async function workIn(
 ): Promise<void> {
   const of = (fields: Omit<AccountReport, "account" | "name">): AccountReport => ({ ...member, ...fields });
   if (signal.aborted) {
-    report.add(of({ ...NOTHING, outcome: "interrupted", code: "interrupted", sentence: NOT_BEGUN }), []);
+    report.add(of({ ...NOT_ENTERED, outcome: "interrupted", code: "interrupted", sentence: NOT_BEGUN }), []);
     return;
   }
   let entered: Awaited<ReturnType<Hub["enter"]>> | null = null;
@@ -222,10 +221,10 @@ async function workIn(
     const users = await work(session, signal);
     const caller = session.caller.arn;
     const found = { caller, listing: session.listingSource, notes };
-    report.add(of({ ...NOTHING, outcome: "done", code: "done", sentence: "", ...found }), users);
+    report.add(of({ ...NOT_ENTERED, outcome: "done", code: "done", sentence: "", ...found }), users);
   } catch (error) {
     const caller = entered?.session.caller.arn ?? null;
-    report.add(of({ ...NOTHING, ...whyNot(error), caller }), []);
+    report.add(of({ ...NOT_ENTERED, ...whyNot(error), caller }), []);
   } finally {
     entered?.close();
   }

@@ -25,7 +25,7 @@ function addCheck(config: Command, io: Io): void {
     )
     .addHelpText("after", "\nExamples:\n  keyturn config check\n  keyturn config check recipes/safe.yaml")
     .action(async (file: string | undefined, flags: Flags) => {
-      const [{ checkSettings }, { chooseSettings, settingsIn }, { InvalidInput }] = await Promise.all([
+      const [{ checkSettings, settingsIn }, { chooseSettings }, { InvalidInput }] = await Promise.all([
         import("../compose.ts"),
         import("./settings.ts"),
         import("../core/invalid-input.ts"),

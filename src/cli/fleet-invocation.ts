@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { type CheckedSettings, checkSettings, type Hub, sharedTargets } from "../compose.ts";
+import { checkEach, type CheckedSettings, type Hub, openFleet, selectIn, settingsIn } from "../compose.ts";
 import type { Fleet, LeftOut, Member } from "../core/accounts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { DocumentHead } from "../report/document.ts";
 import type { Io } from "./io.ts";
-import { openFleet } from "./members.ts";
 import { flagsToRepeat, type OutputFlags, type SelectorFlags, type SettingFlags } from "./options.ts";
-import { type ChosenSettings, selectIn, settingsIn } from "./settings.ts";
+import type { ChosenSettings } from "./settings.ts";
 
 /** Flags of every command that works in many accounts. */
 export type FleetRunFlags = SettingFlags & SelectorFlags & OutputFlags;
@@ -38,7 +37,9 @@ export async function beginFleet(io: Io, flags: FleetRunFlags, chosen: ChosenSet
       "--all-accounts: the configuration names no accounts with roles, and no organization",
       "accounts: [{ id: 111122223333, role: NAME }], or organization: { role: NAME }, in keyturn.yaml",
     );
-  const settingsOf = await checkEach(fleet, flags, chosen);
+  const settingsOf = await checkEach(fleet, (account) =>
+    account === null ? chosen.settings : settingsIn(account, chosen, flags),
+  );
   const run = randomUUID();
   const hub = await openFleet(chosen, fleet, run);
   const { members, left } = among(await hub.members(), flags.account);
@@ -63,35 +64,6 @@ export async function beginFleet(io: Io, flags: FleetRunFlags, chosen: ChosenSet
     },
     print: io.print,
   };
-}
-
-/** Checks the settings of accounts with something of their own, and those of all others. The answer gives those of one account. */
-async function checkEach(
-  fleet: Fleet,
-  flags: SettingFlags,
-  chosen: ChosenSettings,
-): Promise<FleetInvocation["settingsOf"]> {
-  const usual = await check(fleet, await checkSettings(chosen.settings));
-  for (const account of fleet.overrides.keys())
-    await check(fleet, await checkSettings(settingsIn(account, chosen, flags)));
-  return async (account) => (fleet.overrides.has(account) ? checkSettings(settingsIn(account, chosen, flags)) : usual);
-}
-
-/** What cannot be for many accounts at one time. */
-async function check(fleet: Fleet, settings: CheckedSettings): Promise<CheckedSettings> {
-  const stream = settings.destinations.find(({ kind }) => kind.isStream);
-  if (stream !== undefined)
-    throw new InvalidInput(
-      `${stream.text}: keys of many accounts cannot be told apart there`,
-      "--account ID in place of --all-accounts, or another destination",
-    );
-  const [shared] = sharedTargets(settings, fleet);
-  if (shared !== undefined)
-    throw new InvalidInput(
-      `${shared}: users of the same name in two accounts would share this target`,
-      "put {account} into the target",
-    );
-  return settings;
 }
 
 /** Of the accounts those that `--account` names; all where it names none. */

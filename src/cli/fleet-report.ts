@@ -1,10 +1,12 @@
-import type { AccountReport } from "../core/account-result.ts";
+import { type AccountReport, NOT_ENTERED } from "../core/account-result.ts";
+import type { LeftOut } from "../core/accounts.ts";
 import type { UserReport } from "../core/result.ts";
 import {
+  type AccountDocument,
+  accountDocument,
   accountsDocument,
   type AccountsHead,
   accountsText,
-  accountWithUsers,
   type FleetCommand,
   linesOf,
   Totals,
@@ -19,39 +21,54 @@ import { version } from "./version.ts";
 
 const NOT_SWITCHED = "the profile that signs this run was not switched over; see standard error";
 
-/** What an account has that was not entered. */
-export const NOTHING = { hint: null, caller: null, listing: null, audit: null, notes: [] } as const;
+/** Which run is told of. */
+export interface ToldRun extends AccountsHead {
+  readonly left: readonly LeftOut[];
+  /** What time it is in the report. */
+  readonly now: () => AccountsHead["startedAt"];
+}
+
+/** The run that is made here and now. */
+export const toldOf = ({ hub, run, startedAt, left }: FleetInvocation): ToldRun => ({
+  keyturn: version,
+  run,
+  account: hub.caller.account,
+  caller: hub.caller.arn,
+  startedAt,
+  left,
+  now: () => hub.clock.now(),
+});
 
 /** Tells of each account as soon as it is done, and of all at the end. Keeps the users only where one document is asked for. */
 export class FleetReport {
   readonly #io: Io;
-  readonly #fleet: FleetInvocation;
+  readonly #run: ToldRun;
   readonly #command: FleetCommand;
-  readonly #special: Readonly<Record<string, unknown>>;
+  readonly #special: () => Readonly<Record<string, unknown>>;
   readonly #format: OutputFlags["format"];
   readonly #file: string | null;
   readonly #totals = new Totals();
-  readonly #documents: ReturnType<typeof accountWithUsers>[] = [];
+  readonly #documents: AccountDocument[] = [];
   /** The audits of accounts that are being worked in. */
   readonly #audits = new Map<string, AccountReport["audit"]>();
   readonly #notSwitched = new Set<string>();
 
   constructor(
     io: Io,
-    fleet: FleetInvocation,
+    run: ToldRun,
     command: FleetCommand,
-    special: Readonly<Record<string, unknown>>,
+    special: () => Readonly<Record<string, unknown>>,
     { format, report }: Pick<OutputFlags, "format"> & { readonly report?: string | undefined },
   ) {
     this.#io = io;
-    this.#fleet = fleet;
+    this.#run = run;
     this.#command = command;
     this.#special = special;
     this.#format = format;
     this.#file = report ?? null;
-    for (const { code, sentence, account, name } of fleet.left) {
+    for (const { code, sentence, account, name } of run.left) {
       const outcome = code === "not-in-organization" ? "failed" : "skipped";
-      this.add({ account, name, outcome, code, sentence, ...NOTHING }, []);
+      this.add({ account, name, outcome, code, sentence, ...NOT_ENTERED }, []);
     }
   }
 
@@ -73,29 +90,27 @@ export class FleetReport {
     const audit = this.#audits.get(account) ?? null;
     const notes = this.#notSwitched.has(account) ? [...report.notes, NOT_SWITCHED] : report.notes;
     this.#audits.delete(account);
-    const now = this.#fleet.hub.clock.now();
-    const entry = this.#totals.add({ ...report, audit, notes }, users);
-    if (this.#format === "ndjson") this.#io.out(linesOf(entry, users, now));
-    if (this.#format === "json" || this.#file !== null) this.#documents.push(accountWithUsers(entry, users, now));
+    this.take(accountDocument({ ...report, audit, notes }, users, this.#run.now()));
+  }
+
+  /** An account that is told already as the document has it. */
+  take(account: AccountDocument): void {
+    this.#totals.add(account);
+    if (this.#format === "ndjson") this.#io.out(linesOf(account));
+    if (this.#format === "json" || this.#file !== null) this.#documents.push(account);
   }
 
   async end(): Promise<void> {
-    const { hub } = this.#fleet;
-    const now = hub.clock.now();
+    const now = this.#run.now();
     const text = () => JSON.stringify(this.#document(now), null, 2);
     if (this.#file !== null) await writeResult(this.#file, text());
     if (this.#format === "table") this.#io.out(accountsText(this.#command, this.#totals, this.#io.paint));
     else if (this.#format === "json") this.#io.out(text());
-    else this.#io.out(totalsLine(this.#head, this.#command, this.#special, this.#totals, now));
-  }
-
-  get #head(): AccountsHead {
-    const { hub, run, startedAt } = this.#fleet;
-    return { keyturn: version, run, account: hub.caller.account, caller: hub.caller.arn, startedAt };
+    else this.#io.out(totalsLine(this.#run, this.#command, this.#special(), this.#totals, now));
   }
 
   #document(now: AccountsHead["startedAt"]) {
-    return accountsDocument(this.#head, this.#command, this.#special, this.#documents, this.#totals, now);
+    return accountsDocument(this.#run, this.#command, this.#special(), this.#documents, this.#totals, now);
   }
 
   /** Every account was done, and none had a user. */

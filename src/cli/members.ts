@@ -1,31 +1,10 @@
-import { checkSettings, type Hub, openHub, problemIn, type Session } from "../compose.ts";
+import { checkSettings, openFleet, problemIn, type Session, settingsIn } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import type { Fleet } from "../core/accounts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
-import type { Caller } from "../ports.ts";
 import type { Io } from "./io.ts";
 import type { SettingFlags } from "./options.ts";
-import { type ChosenSettings, settingsIn } from "./settings.ts";
-
-/** Throws {@link InvalidInput} where this is none of the accounts that are meant; null = any. */
-export function checkAccount({ account }: Pick<Caller, "account">, accounts: readonly string[] | null): void {
-  if (accounts !== null && !accounts.includes(account))
-    throw new InvalidInput(
-      `this is account ${account}, and the settings are for ${accounts.join(", ")}`,
-      "use the credentials of that account: --profile, or AWS_PROFILE",
-    );
-}
-
-/** Where the accounts are entered from. Ids beside an organization say whose credentials may be used for that. */
-export async function openFleet(
-  { settings, config }: Pick<ChosenSettings, "settings" | "config">,
-  fleet: Fleet,
-  run: string,
-): Promise<Hub> {
-  const hub = await openHub(settings, fleet, run);
-  checkAccount(hub.caller, fleet.listed === null ? (config?.accounts ?? null) : null);
-  return hub;
-}
+import type { ChosenSettings } from "./settings.ts";
 
 /**
  * The one account that `--account` names, entered by its role, or else the caller's own; with what the configuration says of it.

@@ -27,10 +27,10 @@ export function addPolicy(program: Command, io: Io): void {
     )
     .action(async (flags: Flags) => {
       const [
-        { checkSettings, permissions, whatMembersNeed },
+        { checkSettings, permissions, settingsIn, whatMembersNeed },
         { policyDocument },
         { begin },
-        { chooseSettings, selectOf, settingsIn },
+        { chooseSettings, selectOf },
       ] = await Promise.all([
         import("../compose.ts"),
         import("../core/permissions.ts"),

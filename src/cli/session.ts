@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { Audit, checkSettings, connect, type Session } from "../compose.ts";
+import { Audit, checkAccount, checkSettings, connect, type Session } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { stateFolder } from "../host/state-folder.ts";
 import type { Journal, Step } from "../ports.ts";
 import type { DocumentHead } from "../report/document.ts";
 import type { Io } from "./io.ts";
-import { checkAccount, enterOne } from "./members.ts";
+import { enterOne } from "./members.ts";
 import { flagsToRepeat, type SettingFlags } from "./options.ts";
 import { type ChosenSettings, chooseSettings } from "./settings.ts";
 import { version } from "./version.ts";

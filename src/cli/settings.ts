@@ -1,10 +1,10 @@
-import type { Settings } from "../compose.ts";
+import { limitsIn, selectIn, type Settings, settingsOf } from "../compose.ts";
 import type { Config } from "../config/load.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { Match } from "../core/match.ts";
 import { type Layer, type PolicyChange, type Rulebook, rulebookOf } from "../core/rulebook.ts";
 import type { OwnerRules } from "../core/owner-tags.ts";
-import { formatDuration, seconds } from "../core/time.ts";
+import { formatDuration } from "../core/time.ts";
 import { boundsWords, mailLines, matchWords, type SettingLine } from "../report/settings.ts";
 import { findConfig } from "./config-file.ts";
 import type { Io } from "./io.ts";
@@ -22,42 +22,19 @@ export interface ChosenSettings {
 /** Reads the configuration, where there is one, and lays the flags over it. Throws {@link InvalidInput}. */
 export async function chooseSettings(io: Io, flags: SettingFlags, asked = false): Promise<ChosenSettings> {
   const config = await findConfig(io, flags.config);
-  const central = config?.fleet?.central ?? null;
+  const base = settingsOf(config);
   return {
     settings: {
+      ...base,
       rulebook: rulebookFrom(flags, config),
-      escrow: flags.escrow ?? config?.escrow ?? null,
-      ledger: config?.ledger ?? null,
-      settle: flags.settle ?? config?.settle ?? seconds(15),
+      escrow: flags.escrow ?? base.escrow,
+      settle: flags.settle ?? base.settle,
       asked,
-      profile: flags.profile ?? config?.profile ?? null,
-      region: flags.region ?? config?.region ?? null,
-      mail: config?.mail ?? null,
-      ...(central === null ? {} : { central: central.account }),
+      profile: flags.profile ?? base.profile,
+      region: flags.region ?? base.region,
     },
     config,
     accounts: flags.account.length > 0 ? flags.account : (config?.accounts ?? null),
-  };
-}
-
-/** The settings with what the configuration says of one account alone: laid over the rest of it, and under the flags. */
-export function settingsIn(
-  account: string,
-  { settings, config }: Pick<ChosenSettings, "settings" | "config">,
-  flags: Pick<SettingFlags, "escrow">,
-): Settings {
-  const own = config?.fleet?.overrides.get(account) ?? null;
-  if (config === null || own === null) return settings;
-  const { rulebook } = settings;
-  const layers = own.layer === null ? [] : [own.layer];
-  return {
-    ...settings,
-    rulebook: {
-      ...rulebook,
-      layers: rulebook.layers.toSpliced(config.rulebook.layers.length, 0, ...layers),
-      exemptions: [...rulebook.exemptions, ...own.exemptions],
-    },
-    escrow: flags.escrow ?? own.escrow ?? settings.escrow,
   };
 }
 
@@ -104,23 +81,15 @@ function flagLayer({ policy: name, rotateAfter, maxAge, deliver, window, notBefo
   };
 }
 
-/** How far one run may go in an account; null = in any. */
-export function limitsFor(
-  { maxRotations, refuseAbove, failOn }: LimitFlags,
-  config: Config | null,
-  account: string | null = null,
-) {
-  const own = account === null ? null : (config?.fleet?.overrides.get(account) ?? null);
+/** How far one run may go in an account, with what was typed over it; null = in any. */
+export function limitsFor(typed: LimitFlags, config: Config | null, account: string | null = null) {
+  const own = limitsIn(account, config);
   return {
-    maxRotations: maxRotations ?? own?.maxRotations ?? config?.maxRotations ?? 10,
-    refuseAbove: refuseAbove ?? own?.refuseAbove ?? config?.refuseAbove ?? null,
-    failOn: failOn ?? config?.failOn ?? "blocked",
+    maxRotations: typed.maxRotations ?? own.maxRotations,
+    refuseAbove: typed.refuseAbove ?? own.refuseAbove,
+    failOn: typed.failOn ?? own.failOn,
   };
 }
-
-/** Whom a command is about in an account where nobody was selected by a flag. */
-export const selectIn = (account: string, config: Config | null): Match | null =>
-  config?.fleet?.overrides.get(account)?.select ?? config?.select ?? null;
 
 /** As {@link selectIn}, for the one account that `--account` names, or else for any. */
 export const selectOf = ({ config }: ChosenSettings, { account }: Pick<SettingFlags, "account">): Match | null =>

@@ -31,12 +31,11 @@ export function addTag(program: Command, io: Io, exit: (code: number) => void): 
 }
 
 async function tagUsers(io: Io, exit: (code: number) => void, file: string, flags: Flags): Promise<void> {
-  const [{ openTagging }, { readTags }, { readInput }, { chooseSettings }, { checkAccount }] = await Promise.all([
+  const [{ checkAccount, openTagging }, { readTags }, { readInput }, { chooseSettings }] = await Promise.all([
     import("../compose.ts"),
     import("../config/tags-file.ts"),
     import("./read-input.ts"),
     import("./settings.ts"),
-    import("./members.ts"),
   ]);
   const text = await readInput(file);
   const wanted = readTags(text, file);

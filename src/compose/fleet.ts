@@ -2,14 +2,23 @@ import { accessApart, type AwsAccess, openAccess } from "../aws/clients.ts";
 import { AwsClock } from "../aws/clock.ts";
 import { assumeRole, assumeRoleForLong, type Role, whoAmI } from "../aws/sts.ts";
 import type { AccountReport } from "../core/account-result.ts";
-import { type chooseAccounts, type Fleet, type MemberRole, roleArn, roleIn } from "../core/accounts.ts";
+import {
+  type chooseAccounts,
+  type Fleet,
+  type LeftOut,
+  type Member,
+  type MemberRole,
+  roleArn,
+  roleIn,
+} from "../core/accounts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { policyDocument } from "../core/permissions.ts";
 import type { Host } from "../destinations/kind.ts";
 import { openRunnerLock } from "../host/runner-lock.ts";
-import { CallError, type Caller, type Clock } from "../ports.ts";
-import { findMembers } from "./members.ts";
-import { assembleAs, type Common, type Identity, isShared } from "./parts.ts";
+import { CallError, type Caller, type Clock, type Organization } from "../ports.ts";
+import { findMember, findMembers } from "./members.ts";
+import { assembleAs, type Common, type Identity, isShared, type Parts } from "./parts.ts";
+import { isPassing } from "./passing.ts";
 import { permissions } from "./permissions.ts";
 import { Session } from "./session.ts";
 import type { CheckedSettings, Settings } from "./settings.ts";
@@ -35,6 +44,11 @@ export interface Entered {
   readonly close: () => void;
 }
 
+/** Puts something between a session and its parts. */
+type Watch = (parts: Parts) => Parts;
+
+const unwatched: Watch = (parts) => parts;
+
 /** Where all accounts are entered from: the caller's own credentials, before any role is assumed. */
 export class Hub {
   readonly caller: Caller;
@@ -44,32 +58,46 @@ export class Hub {
   /** Names this run in each account's CloudTrail. */
   readonly #run: string;
   readonly #common: Common;
+  readonly #watch: Watch;
 
-  constructor(identity: Identity, fleet: Fleet, run: string, common: Common) {
+  constructor(identity: Identity, fleet: Fleet, run: string, common: Common, watch: Watch) {
     this.caller = identity.caller;
     this.clock = identity.access.clock;
     this.#identity = identity;
     this.#fleet = fleet;
     this.#run = run;
     this.#common = common;
+    this.#watch = watch;
   }
 
   /** The accounts that are meant, and those that are not, with the reason. Throws {@link InvalidInput} without the right to list them. */
   async members(): Promise<ReturnType<typeof chooseAccounts>> {
-    const { listed, listAs } = this.#fleet;
+    const { listed } = this.#fleet;
     if (listed !== null) return { members: listed.map((account) => ({ account, name: null })), left: [] };
+    return findMembers(await this.#organization(), this.#fleet, this.clock);
+  }
+
+  /** Whether one account is meant now. Throws {@link InvalidInput} without the right to ask, and {@link CallError}. */
+  async member(account: string): Promise<Member | LeftOut> {
+    const { listed } = this.#fleet;
+    if (listed === null) return findMember(await this.#organization(), this.#fleet, account);
+    return listed.includes(account) ? { account, name: null } : { account, name: null, ...UNLISTED };
+  }
+
+  /** Loaded only where an organization is asked. */
+  async #organization(): Promise<Organization> {
+    const { listAs } = this.#fleet;
     const { access } = this.#identity;
     const asked = listAs === null ? access : await this.#lister(listAs);
-    // Loaded only where an organization is asked.
     const { openOrganization } = await import("../aws/organizations.ts");
-    return findMembers(openOrganization(asked), this.#fleet, this.clock);
+    return openOrganization(asked);
   }
 
   async #lister(arn: string): Promise<AwsAccess> {
     try {
       return await assumeRole(this.#identity.access, this.#role({ role: arn, externalId: null }, this.caller.account));
     } catch (error) {
-      const problem = problemIn(error);
+      const problem = isPassing(error) ? null : problemIn(error);
       throw problem === null ? error : new InvalidInput(`organization.listAs: ${problem.sentence}`, problem.hint);
     }
   }
@@ -86,7 +114,7 @@ export class Hub {
   ): Promise<Entered> {
     const { identity, notes } = await this.#identityIn(account, settings, paths);
     const { requestHandler } = identity.access;
-    const session = new Session(await assembleAs(identity, settings, print, this.#common));
+    const session = new Session(this.#watch(await assembleAs(identity, settings, print, this.#common)));
     return { session, notes, close: () => requestHandler.destroy() };
   }
 
@@ -127,24 +155,29 @@ export class Hub {
   }
 }
 
+const UNLISTED = { code: "excluded", sentence: "the settings do not name this account any more" } as const;
+
 const TOO_LARGE =
   "the session policy for these settings is larger than AWS takes, so the session has all that the role may do";
 
 /**
- * Finds the credentials and asks AWS whose they are, and enters the central account where there is one. `run` names this run.
+ * Finds the credentials and asks AWS whose they are, and enters the central account where there is one. `run` names this run;
+ * `watch` sees the parts of each session before it does.
  * Throws {@link InvalidInput}.
  */
 export async function openHub(
   { profile, region }: Pick<Settings, "profile" | "region">,
   fleet: Fleet,
   run: string,
+  watch = unwatched,
 ): Promise<Hub> {
   const access = await openAccess(profile, region, new AwsClock());
   const own = { access, caller: await whoAmI(access) };
   const common = { claims: new Map<string, string>(), liveness: openRunnerLock() };
   const { central } = fleet;
   const isOwn = central !== null && central.role === null && central.account === own.caller.account;
-  if (central === null || isOwn) return new Hub(own, fleet, run, { ...common, stores: central === null ? null : own });
+  if (central === null || isOwn)
+    return new Hub(own, fleet, run, { ...common, stores: central === null ? null : own }, watch);
   if (central.role === null)
     throw new InvalidInput(
       `central: the credentials are of account ${own.caller.account}, and secrets go to ${central.account}`,
@@ -152,9 +185,10 @@ export async function openHub(
     );
   const role = asRole(central.role, central.account, own.caller, fleet, run);
   try {
-    return new Hub(own, fleet, run, { ...common, stores: await enterAs(access, role, central.account) });
+    const stores = await enterAs(access, role, central.account);
+    return new Hub(own, fleet, run, { ...common, stores }, watch);
   } catch (error) {
-    const problem = problemIn(error);
+    const problem = isPassing(error) ? null : problemIn(error);
     // Without a place for secrets no account can be worked in.
     throw problem === null ? error : new InvalidInput(`central: ${problem.sentence}`, problem.hint);
   }
@@ -199,6 +233,19 @@ export function sharedTargets(settings: CheckedSettings, fleet: Fleet): readonly
     .filter(({ kind, text }) => isShared(kind, fleet.central) && !text.includes("{account}"))
     .map(({ text }) => text);
 }
+
+/**
+ * The targets that all accounts share and of which it cannot be told at sight that no two accounts have the same one. Where one process
+ * works in all accounts, it sees every target; workers that know nothing of each other need targets that cannot collide.
+ */
+export const looseTargets = (settings: CheckedSettings, fleet: Fleet): readonly string[] =>
+  settings.destinations
+    .filter(({ kind, text }) => isShared(kind, fleet.central) && !tellsAccounts(text))
+    .map(({ text }) => text);
+
+/** An account id has twelve digits: nothing before it, or a slash before it where no path adds slashes, makes out where it stands. */
+const tellsAccounts = (text: string): boolean =>
+  /^[^{}]*\{account\}/.test(text) || (!text.includes("{path}") && text.includes("/{account}"));
 
 /** Why an account could not be worked in; null for an error that is a bug. */
 export function problemIn(error: unknown): Pick<AccountReport, "code" | "sentence" | "hint"> | null {

@@ -1,7 +1,16 @@
-import { asksForTags, chooseAccounts, type Fleet, type FoundAccount, unitsOf } from "../core/accounts.ts";
+import {
+  asksForTags,
+  chooseAccounts,
+  type Fleet,
+  type FoundAccount,
+  type LeftOut,
+  type Member,
+  unitsOf,
+} from "../core/accounts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import { Slots } from "../engine/slots.ts";
-import { CallError, type Clock, type Organization } from "../ports.ts";
+import { isPassing } from "./passing.ts";
+import { CallError, type Clock, type Organization, type OrganizationAccount } from "../ports.ts";
 
 /** Organizations answers few calls a second. */
 const PARALLEL_QUESTIONS = 4;
@@ -33,6 +42,48 @@ export async function findMembers(
   } catch (error) {
     throw error instanceof CallError ? asInput(error) : error;
   }
+}
+
+/**
+ * Whether one account is meant, as Organizations tells of it now: the same choice as among all of them. Throws {@link InvalidInput}
+ * where it may not be asked, and a {@link CallError} where it did not answer this time.
+ */
+export async function findMember(
+  organization: Organization,
+  fleet: Pick<Fleet, "include" | "exclude" | "overrides">,
+  account: string,
+): Promise<Member | LeftOut> {
+  try {
+    const found = await organization.account(account);
+    const asked = found === null ? [] : [await describe(organization, fleet, found)];
+    const { members, left } = chooseAccounts(asked, fleet);
+    return [...members, ...left].find((each) => each.account === account) ?? { ...UNKNOWN, account };
+  } catch (error) {
+    throw error instanceof CallError && !isPassing(error) ? asInput(error) : error;
+  }
+}
+
+const UNKNOWN = {
+  name: null,
+  code: "not-in-organization",
+  sentence: "the organization has no account of this id any more",
+} as const;
+
+/** One account with what the selection asks of it. */
+async function describe(
+  organization: Organization,
+  fleet: Pick<Fleet, "include" | "exclude">,
+  { account, name, state }: OrganizationAccount,
+): Promise<FoundAccount> {
+  const units = unitsOf(fleet);
+  const above = units.length === 0 ? [] : await organization.unitsAbove(account);
+  return {
+    account,
+    name: name === "" ? null : name,
+    state,
+    units: units.filter((unit) => above.includes(unit)),
+    tags: asksForTags(fleet) ? await organization.tagsOf(account) : null,
+  };
 }
 
 /** Without the list of accounts nothing can be begun. */

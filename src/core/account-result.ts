@@ -13,7 +13,8 @@ export const accountReasons = {
   unusable: "What the settings say cannot be carried out in this account.",
   "refused-above": "More users would have changed than `refuseAbove` allows. Nothing was changed.",
   declined: "Whoever was asked said no. Nothing was changed.",
-  interrupted: "The run ended before the turn of this account came.",
+  interrupted: "The run ended before the turn of this account came, or before all of its users were done.",
+  "no-result": "No worker of the distributed run has reported yet.",
   "not-active": "AWS Organizations says that it is suspended, or about to be closed or opened.",
   excluded: "The settings exclude it.",
   "not-included": "The settings include others only.",
@@ -43,3 +44,6 @@ export interface AccountReport {
   /** What else a person should know: whole sentences. */
   readonly notes: readonly string[];
 }
+
+/** What is told of an account that was not entered, besides why. */
+export const NOT_ENTERED = { hint: null, caller: null, listing: null, audit: null, notes: [] } as const;

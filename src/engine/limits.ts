@@ -37,6 +37,8 @@ export class Allowance {
 export interface Limits {
   /** New successors in one run; the rest is deferred, oldest key first. What is under way is always finished. */
   readonly maxRotations: number;
+  /** Users whose successor was counted before, by a worker of this run that did not come to it: they come first and count no more. */
+  readonly granted?: ReadonlySet<string>;
   /** What several accounts may make together; absent = only `maxRotations` counts. */
   readonly shared?: Allowance;
   /** Refuse the whole run where more than this share (0 to 100) of the users would change; null = never. */
@@ -56,7 +58,7 @@ export interface Chosen {
   readonly deferred: readonly Finding[];
   /** Due, but not in the plan. */
   readonly unplanned: readonly Finding[];
-  /** How many of `now` make a successor in this run. */
+  /** How many of `now` make a successor in this run, without those that were counted before. */
   readonly rotations: number;
 }
 
@@ -70,14 +72,15 @@ export function choose(findings: readonly Finding[], limits: Limits): Chosen {
   const oldestFirst = rotations.toSorted(
     (a, b) => oldestKey(a) - oldestKey(b) || (a.subject.user.userName < b.subject.user.userName ? -1 : 1),
   );
-  const wanted = Math.min(oldestFirst.length, limits.maxRotations);
+  const [granted, fresh] = split(oldestFirst, ({ subject }) => limits.granted?.has(subject.user.userName) === true);
+  const wanted = Math.min(fresh.length, limits.maxRotations);
   const room = limits.shared === undefined ? wanted : limits.shared.take(wanted);
-  const paced = oldestFirst.slice(0, room);
-  const would = [...others, ...paced];
+  const paced = fresh.slice(0, room);
+  const would = [...others, ...granted, ...paced];
   return {
     now: limits.onlyLook ? [] : would,
     would,
-    deferred: oldestFirst.slice(room),
+    deferred: fresh.slice(room),
     unplanned,
     rotations: paced.length,
   };

@@ -1,4 +1,6 @@
-import { aws, invoke, type LambdaContext, type LambdaWorld, runUsers, selectorsOf, tell } from "./invocation.ts";
+import { aws, invoke, type LambdaWorld, selectorsOf } from "./invocation.ts";
+import type { LambdaContext } from "./overseen.ts";
+import { runUsers, tell } from "./run-users.ts";
 import { sweep } from "./sweep.ts";
 import { countsOf, RunFailed } from "./telemetry.ts";
 
@@ -29,8 +31,10 @@ export const creator =
           telemetry.failed("the tags of a user could not be read", { user: userName, error: error.message });
         }),
       );
-      const reports = await runUsers(invocation, users, { maxRotations: chosen.maxRotations, planned: null });
-      const failed = tell(invocation, reports);
+      const { maxRotations, refuseAbovePercent } = chosen;
+      const limits = { maxRotations, refuseAbovePercent, planned: null, onlyLook: false };
+      const { reports } = await runUsers(invocation, users, limits);
+      const failed = tell(telemetry, reports);
       telemetry.count(countsOf(reports, session.clock.now()));
       const unset = await sweep(invocation, reports);
       const all = [...new Set([...doubtful, ...failed, ...unset])];

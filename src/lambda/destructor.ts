@@ -5,16 +5,9 @@ import { InvalidInput } from "../core/invalid-input.ts";
 import type { UserReport } from "../core/result.ts";
 import { days, formatInstant, type Instant, later, latest } from "../core/time.ts";
 import { CallError } from "../ports.ts";
-import {
-  aws,
-  invoke,
-  type Invocation,
-  type LambdaContext,
-  type LambdaWorld,
-  runUsers,
-  selectorsOf,
-  tell,
-} from "./invocation.ts";
+import { aws, invoke, type Invocation, type LambdaWorld, selectorsOf } from "./invocation.ts";
+import type { LambdaContext } from "./overseen.ts";
+import { runUsers, tell } from "./run-users.ts";
 import { readStreamEvent, type StreamRecord } from "./stream.ts";
 import { countsOf } from "./telemetry.ts";
 import type { Timer, TimerEntry } from "./timer.ts";
@@ -109,8 +102,10 @@ async function retire(
     chosen.push(user);
   }
   if (chosen.length === 0) return [];
-  const reports = await runUsers(invocation, chosen, { maxRotations: 0, planned });
-  tell(invocation, reports);
+  const { refuseAbovePercent } = invocation.chosen;
+  const limits = { maxRotations: 0, refuseAbovePercent, planned, onlyLook: false };
+  const { reports } = await runUsers(invocation, chosen, limits);
+  tell(invocation.telemetry, reports);
   return reports;
 }
 

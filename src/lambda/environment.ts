@@ -9,6 +9,7 @@ import { type Layer, type Rulebook, rulebookOf, targetsOf } from "../core/rulebo
 import { parseAccount, parsePath, parseWholeNumber } from "../core/scalars.ts";
 import { days, type Duration, minutes, seconds } from "../core/time.ts";
 import { readMailEnvironment } from "./mail-environment.ts";
+import { passedOver } from "./unsuited.ts";
 import { type Variables, VariableReader } from "./variables.ts";
 
 /** The tag that says whose keys are rotated, and where they are mailed to. */
@@ -184,7 +185,6 @@ function accountsOf({ account }: Environment, config: Config | null): readonly s
 function ignoredBy({ policyVariables }: Environment, config: Config): readonly string[] {
   return [
     ...policyVariables.map((name) => `${name} is passed over: the policy is that of KEYTURN_CONFIG`),
-    ...(config.profile === null ? [] : ["profile is passed over: a function signs with its role"]),
-    ...(config.audit === null ? [] : ["audit is passed over: the audit of a function stands in its log"]),
+    ...passedOver(config),
   ];
 }

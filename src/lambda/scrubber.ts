@@ -27,7 +27,7 @@ export class Scrubber {
   clean = (text: string): string => withoutSecrets(text, this.#secrets);
 
   /** The same parts; whatever secret comes out of them is known from then on. */
-  watch(parts: Parts): Parts {
+  watch = (parts: Parts): Parts => {
     const { iam, escrow, destinations } = parts;
     const heard = async <T extends Secret | null>(answer: Promise<T>): Promise<T> => {
       const secret = await answer;
@@ -50,7 +50,7 @@ export class Scrubber {
         open: (user, owner) => hearing(hearing(target.open(user, owner), "readSecret", heard), "recall", heard),
       })),
     };
-  }
+  };
 }
 
 type Heard = <T extends Secret | null>(answer: Promise<T>) => Promise<T>;

@@ -3,7 +3,7 @@ import type { UserReport } from "../core/result.ts";
 import { formatInstant, type Instant } from "../core/time.ts";
 import { type DocumentHead, userJson } from "./document.ts";
 import { type Cell, type Paint, plain, type Style, table } from "./table.ts";
-import { commandLine, plural, summarize } from "./words.ts";
+import { plural, summarize } from "./words.ts";
 
 /*
  * The one report about many accounts, whatever made it: per account, per user, totals, and what is stuck and why. As one document, or
@@ -32,27 +32,55 @@ interface Stuck {
   readonly command: string | null;
 }
 
-/** One account without its users. */
-export interface AccountEntry {
-  readonly report: AccountReport;
+/** One user as every document has it. */
+export type UserDocument = ReturnType<typeof userJson>;
+
+/** One account as the document has it. No secret. */
+export interface AccountDocument extends AccountReport {
   readonly summary: ReturnType<typeof summarize>;
   /** How many users are stuck, by reason. */
   readonly stuck: Counts;
+  readonly users: readonly UserDocument[];
 }
+
+/** One account without its users. */
+type AccountEntry = Omit<AccountDocument, "users">;
+
+/** One account as the document has it, of users as a run tells them. */
+export const accountDocument = (report: AccountReport, users: readonly UserReport[], now: Instant): AccountDocument =>
+  countUsers(
+    report,
+    users.map((user) => userJson(user, now, ["--account", report.account])),
+  );
+
+/** The document of an account with these users, counted. */
+export const countUsers = (report: AccountReport, users: readonly UserDocument[]): AccountDocument => ({
+  ...report,
+  summary: summarize(users.map(counted)),
+  stuck: countBy(users.filter(isStuck).map(({ code }) => code)),
+  users,
+});
+
+/** Whoever was not read exactly has the reason for its code. */
+const counted = ({ outcome, readExactly, code, steps }: UserDocument) => ({
+  outcome,
+  steps: steps.map(({ action, result }) => ({ action: { kind: action }, result })),
+  ...(readExactly ? {} : { ruledOut: code }),
+});
+
+const isStuck = ({ outcome }: UserDocument): boolean => outcome === "blocked" || outcome === "failed";
 
 /** The counts of all accounts that were done so far. Keeps no users but the first ones that are stuck. */
 export class Totals {
   readonly entries: AccountEntry[] = [];
   readonly #stuck: Stuck[] = [];
 
-  /** Takes in an account that is done, and answers with what is kept of it. */
-  add(report: AccountReport, users: readonly UserReport[]): AccountEntry {
-    const stuck = users.filter(({ outcome }) => outcome === "blocked" || outcome === "failed");
-    const entry = { report, summary: summarize(users), stuck: countBy(stuck.map(({ code }) => code)) };
+  /** Takes in an account that is done. */
+  add({ users, ...entry }: AccountDocument): void {
     const room = TOLD_ONE_BY_ONE - this.#stuck.length;
-    this.#stuck.push(...stuck.slice(0, room).map((user) => stuckJson(report.account, user)));
+    const first = room <= 0 ? [] : users.filter(isStuck).slice(0, room);
+    this.#stuck.push(...first.map((user) => stuckJson(entry.account, user)));
     this.entries.push(entry);
-    return entry;
   }
 
   /** The stuck users that are told one by one. */
@@ -62,7 +90,7 @@ export class Totals {
 
   /** By account id, whichever was done first. */
   get sorted(): readonly AccountEntry[] {
-    return this.entries.toSorted((a, b) => (a.report.account < b.report.account ? -1 : 1));
+    return this.entries.toSorted((a, b) => (a.account < b.account ? -1 : 1));
   }
 
   /** What the users of all accounts came to. */
@@ -75,7 +103,7 @@ export class Totals {
     const byReason = sum(this.entries.map(({ stuck }) => stuck));
     return {
       accounts: this.entries.length,
-      accountOutcomes: countBy(this.entries.map(({ report }) => report.outcome)),
+      accountOutcomes: countBy(this.entries.map(({ outcome }) => outcome)),
       users: total(summaries.map(({ users }) => users)),
       readExactly: total(summaries.map(({ readExactly }) => readExactly)),
       ruledOut: sum(summaries.map(({ ruledOut }) => ruledOut)),
@@ -86,16 +114,9 @@ export class Totals {
   }
 }
 
-function stuckJson(account: string, { userName, outcome, code, sentence, command, steps }: UserReport): Stuck {
+function stuckJson(account: string, { userName, outcome, code, sentence, command, steps }: UserDocument): Stuck {
   const failed = steps.findLast(({ result }) => result === "failed");
-  return {
-    account,
-    userName,
-    outcome,
-    code,
-    sentence: failed?.sentence ?? sentence,
-    command: command === null ? null : commandLine(command, ["--account", account]),
-  };
+  return { account, userName, outcome, code, sentence: failed?.sentence ?? sentence, command };
 }
 
 function countBy(words: readonly string[]): Counts {
@@ -110,15 +131,6 @@ function sum(all: readonly Counts[]): Counts {
 }
 
 const total = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
-
-/** One account as the document and its line have it, without its users. */
-const accountJson = ({ report, summary, stuck }: AccountEntry) => ({ ...report, summary, stuck });
-
-/** One account as the document has it. */
-export const accountWithUsers = (entry: AccountEntry, users: readonly UserReport[], now: Instant) => ({
-  ...accountJson(entry),
-  users: users.map((user) => userJson(user, now, ["--account", entry.report.account])),
-});
 
 const headJson = (
   head: AccountsHead,
@@ -137,12 +149,12 @@ const headJson = (
   ...special,
 });
 
-/** The whole report as one document, of accounts made by {@link accountWithUsers}. No secret. */
+/** The whole report as one document. No secret. */
 export const accountsDocument = (
   head: AccountsHead,
   command: FleetCommand,
   special: Readonly<Record<string, unknown>>,
-  accounts: readonly ReturnType<typeof accountWithUsers>[],
+  accounts: readonly AccountDocument[],
   totals: Totals,
   now: Instant,
 ) => ({
@@ -152,14 +164,8 @@ export const accountsDocument = (
 });
 
 /** The lines of one account: one for each user, and one for itself. */
-export const linesOf = (entry: AccountEntry, users: readonly UserReport[], now: Instant): string =>
-  [
-    ...users.map((user) => {
-      const { account } = entry.report;
-      return { type: "user", account, ...userJson(user, now, ["--account", account]) };
-    }),
-    { type: "account", ...accountJson(entry) },
-  ]
+export const linesOf = ({ users, ...entry }: AccountDocument): string =>
+  [...users.map((user) => ({ type: "user", account: entry.account, ...user })), { type: "account", ...entry }]
     .map((line) => JSON.stringify(line))
     .join("\n");
 
@@ -190,8 +196,9 @@ export function accountLines(
     audit: null,
     notes: [],
   } as const;
-  const entry = totals.add({ account, caller, name: null, ...done }, users);
-  return `${linesOf(entry, users, endedAt)}\n${totalsLine(head, command, special, totals, endedAt)}`;
+  const own = accountDocument({ account, caller, name: null, ...done }, users, endedAt);
+  totals.add(own);
+  return `${linesOf(own)}\n${totalsLine(head, command, special, totals, endedAt)}`;
 }
 
 const styles: Readonly<Record<AccountOutcome, Style>> = {
@@ -218,8 +225,7 @@ export function accountsText(command: FleetCommand, totals: Totals, paint: Paint
     .join("\n\n");
 }
 
-function row({ report, summary, stuck }: AccountEntry): readonly Cell[] {
-  const { account, name, outcome, code, sentence } = report;
+function row({ account, name, outcome, code, sentence, summary, stuck }: AccountEntry): readonly Cell[] {
   const isDone = outcome === "done";
   const counts = [...Object.entries(summary.outcomes), ...Object.entries(summary.done)];
   const words = counts.map(([word, count]) => `${count} ${word}`).join(", ");
@@ -235,7 +241,7 @@ function row({ report, summary, stuck }: AccountEntry): readonly Cell[] {
 
 /** Accounts that were not done, with what to do about it; and what else is to be known of those that were. */
 function problems(entries: readonly AccountEntry[], paint: Paint): string {
-  const lines = entries.flatMap(({ report: { account, outcome, sentence, hint, notes } }) => [
+  const lines = entries.flatMap(({ account, outcome, sentence, hint, notes }) => [
     ...(outcome === "failed" || outcome === "refused"
       ? [plain(`  ${account}: ${sentence}${hint === null ? "" : `; ${hint}`}`)]
       : []),

@@ -1,7 +1,6 @@
 import type { Action, Command } from "../core/decision.ts";
 import { reasons } from "../core/reasons.ts";
 import type { UserOutcome, UserReport } from "../core/result.ts";
-import type { RuledOut } from "../core/sift.ts";
 import { formatDay, formatInstant, type Instant } from "../core/time.ts";
 import { type Paint, plain, type Style } from "./table.ts";
 
@@ -121,8 +120,16 @@ const shared = (texts: readonly string[]): string | null => {
   return first !== undefined && first !== "" && texts.every((text) => text === first) ? first : null;
 };
 
+/** As much of a user as is counted. */
+interface Counted {
+  readonly outcome: UserOutcome;
+  /** Why it was not read exactly; absent = it was. */
+  readonly ruledOut?: string;
+  readonly steps: readonly { readonly action: Pick<Action, "kind">; readonly result: string }[];
+}
+
 /** Counts by outcome, and by what was done. */
-export function summarize(reports: readonly UserReport[]) {
+export function summarize(reports: readonly Counted[]) {
   const outcomes: Partial<Record<UserOutcome, number>> = {};
   const done: Record<string, number> = {};
   for (const { outcome, steps } of reports) {
@@ -130,7 +137,7 @@ export function summarize(reports: readonly UserReport[]) {
     for (const step of steps.filter((each) => each.result === "done"))
       done[doneWord[step.action.kind]] = (done[doneWord[step.action.kind]] ?? 0) + 1;
   }
-  const ruledOut: Partial<Record<RuledOut, number>> = {};
+  const ruledOut: Record<string, number> = {};
   for (const { ruledOut: why } of reports) if (why !== undefined) ruledOut[why] = (ruledOut[why] ?? 0) + 1;
   const readExactly = reports.filter((report) => report.ruledOut === undefined).length;
   return { users: reports.length, readExactly, ruledOut, outcomes, done };

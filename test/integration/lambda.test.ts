@@ -33,8 +33,11 @@ import { streamEvent, streamRecord } from "../support/stream-records.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DAY = 86_400;
 
+/** Of one account; planner and worker are packed where they are run. */
+const PACKED = ["creator", "destructor", "rotate-secret", "cleanup-secrets", "tester"];
+
 const pack = async (folder: string): Promise<string> =>
-  (await promisify(execFile)(process.execPath, [join(ROOT, "scripts/package.mjs"), folder])).stdout;
+  (await promisify(execFile)(process.execPath, [join(ROOT, "scripts/package.mjs"), folder, ...PACKED])).stdout;
 
 const hashesIn = (folder: string) =>
   ["creator.zip", "destructor.zip"].map((name) =>

@@ -26,3 +26,13 @@ it("the page names every variable of the functions, and no other; the Terraform 
   expect(given.length).toBeGreaterThan(10);
   expect(given.filter((name) => !asked.has(name))).toEqual([]);
 });
+
+const DISTRIBUTED = ["KEYTURN_CONFIG", "KEYTURN_QUEUE", "KEYTURN_RESULTS", "DRY_RUN"];
+
+it("the page of the distributed run names every variable of planner and worker, and no other", () => {
+  const rows = read("docs/organization.md").matchAll(/^\| `([A-Z_]+)` /gm);
+  expect([...rows].map(([, name]) => name).toSorted()).toEqual(DISTRIBUTED.toSorted());
+  const source = read("src/lambda/run-environment.ts");
+  const asked = source.matchAll(/(?:reader\.(?:read|text)\(|readNeeded\(reader, )"([A-Z_]+)"/g);
+  expect([...asked].map(([, name]) => name).toSorted()).toEqual(DISTRIBUTED.toSorted());
+});

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type AccountReport, accountReasons } from "../../src/core/account-result.ts";
-import { accountsText, accountWithUsers, linesOf, Totals } from "../../src/report/accounts.ts";
+import type { UserReport } from "../../src/core/result.ts";
+import { accountDocument, accountsText, linesOf, Totals } from "../../src/report/accounts.ts";
 import { bare, NOW, stepWith, userWith } from "./reports.ts";
 
 const accountOf = (told: Partial<AccountReport> = {}): AccountReport => ({
@@ -18,6 +19,10 @@ const accountOf = (told: Partial<AccountReport> = {}): AccountReport => ({
   ...told,
 });
 
+/** Counts an account with these users. */
+const count = (totals: Totals, ...[report, users]: [AccountReport, readonly UserReport[]]): void =>
+  totals.add(accountDocument(report, users, NOW));
+
 const blocked = userWith({
   userName: "two",
   outcome: "blocked",
@@ -30,9 +35,12 @@ const blocked = userWith({
 describe("the report about many accounts", () => {
   it("adds up accounts, users, and what is stuck", () => {
     const totals = new Totals();
-    totals.add(accountOf(), [userWith({ outcome: "changed", steps: [stepWith()] }), blocked]);
-    totals.add(accountOf({ account: "444455556666" }), [blocked, userWith({ outcome: "failed", code: "read-failed" })]);
-    totals.add(accountOf({ account: "777788889999", outcome: "failed", code: "assume-denied" }), []);
+    count(totals, accountOf(), [userWith({ outcome: "changed", steps: [stepWith()] }), blocked]);
+    count(totals, accountOf({ account: "444455556666" }), [
+      blocked,
+      userWith({ outcome: "failed", code: "read-failed" }),
+    ]);
+    count(totals, accountOf({ account: "777788889999", outcome: "failed", code: "assume-denied" }), []);
     expect(totals.summary()).toMatchObject({
       accounts: 3,
       accountOutcomes: { done: 2, failed: 1 },
@@ -50,11 +58,13 @@ describe("the report about many accounts", () => {
 
   it("keeps no more than the first stuck users, and says how many there are", () => {
     const totals = new Totals();
-    totals.add(
+    count(
+      totals,
       accountOf(),
       Array.from({ length: 150 }, () => blocked),
     );
-    totals.add(
+    count(
+      totals,
       accountOf({ account: "444455556666" }),
       Array.from({ length: 150 }, () => blocked),
     );
@@ -64,18 +74,19 @@ describe("the report about many accounts", () => {
   });
 
   it("has the same fields for a user in its lines and in its document", () => {
-    const entry = new Totals().add(accountOf(), [blocked]);
-    const [user, account] = linesOf(entry, [blocked], NOW)
+    const whole = accountDocument(accountOf(), [blocked], NOW);
+    const [user, account] = linesOf(whole)
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-    const { users, ...rest } = accountWithUsers(entry, [blocked], NOW);
+    const { users, ...rest } = whole;
     expect(user).toEqual({ type: "user", account: "111122223333", ...JSON.parse(JSON.stringify(users[0])) });
     expect(account).toEqual({ type: "account", ...JSON.parse(JSON.stringify(rest)) });
   });
 
   it("shows a person every account, why it was not done, and what to type", () => {
     const totals = new Totals();
-    totals.add(
+    count(
+      totals,
       accountOf({
         account: "777788889999",
         name: "\u001B[31mevil",
@@ -86,7 +97,8 @@ describe("the report about many accounts", () => {
       }),
       [],
     );
-    totals.add(
+    count(
+      totals,
       accountOf({
         account: "444455556666",
         outcome: "skipped",
@@ -95,7 +107,7 @@ describe("the report about many accounts", () => {
       }),
       [],
     );
-    totals.add(accountOf(), [blocked, userWith({ outcome: "changed", steps: [stepWith()] })]);
+    count(totals, accountOf(), [blocked, userWith({ outcome: "changed", steps: [stepWith()] })]);
     const text = accountsText("run", totals, bare);
     expect(text).not.toContain("\u001B");
     expect(text.split("\n")).toEqual([
