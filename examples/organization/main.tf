@@ -1,5 +1,5 @@
-# The account that rotates: the management account, or better a delegated administrator. What the other accounts need is a role; see
-# README.md.
+# The account that rotates: the management account, or better a delegated administrator. Every account that it works in needs the role
+# KeyturnMember, this one included, which is not made here: README.md says how it gets there.
 
 terraform {
   required_version = ">= 1.11"
@@ -33,16 +33,4 @@ module "organization" {
 resource "aws_sns_topic" "alarms" {
   name = "keyturn-alarms"
   tags = { project = "keyturn" }
-}
-
-# Another account's role comes from the StackSet; this account's own, and the management account's, which no service-managed StackSet
-# reaches, from the module.
-module "member" {
-  source = "../../terraform/modules/member-role"
-
-  rotator_role_arns = [module.organization.worker_role_arn]
-  organization_id   = var.organization_id
-  external_id       = "keyturn-example"
-  user_path         = "/ci/"
-  ssm_prefix        = "/keys"
 }
