@@ -285,7 +285,7 @@ resource "aws_s3_bucket" "ours" {
   /** A run by the role, in the emulator: every call is one that the role may make, and the user without the tag stays as it is. */
   async function expectRun(): Promise<void> {
     const [settings] = SETTINGS;
-    if (settings?.userTag == null) throw new Error("the first settings name a tag");
+    if (settings === undefined || settings.userTag === null) throw new Error("the first settings name a tag");
     const { key, value } = settings.userTag;
     const old = [{ ageDays: 200, usedDaysAgo: 1 }];
     await moto.seed([
