@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { readConfig } from "../src/config/load.ts";
 import { ACCOUNT, judge, judgeRequest, type PolicyText } from "./support/iam-judge.ts";
 import { typed } from "./support/in-process.ts";
 import { bySid, MEMBER_ROLE, memberRoleOf, type MemberSettings, SETTINGS } from "./support/member-role.ts";
@@ -182,5 +183,26 @@ describe("the role in each account", () => {
     expect(MEMBER_ROLE.refused(usual)).toEqual([]);
     expect(MEMBER_ROLE.refused(bad).toSorted()).toEqual(Object.keys(bad).toSorted());
     expect(MEMBER_ROLE.refused({}).toSorted()).toEqual(["OrganizationId", "RotatorRoleArns"]);
+  });
+
+  it("is asked for in groups, every parameter once, and each has a name there", () => {
+    const { asked, labelled } = MEMBER_ROLE.form;
+    const all = MEMBER_ROLE.parameters.toSorted();
+    expect([asked.toSorted(), labelled.toSorted()]).toEqual([all, all]);
+  });
+
+  it("is set up on its page with parameters that the template takes, and with settings that keyturn takes", () => {
+    const page = readFileSync(fileURLToPath(new URL("../docs/organization-setup.md", import.meta.url)), "utf8");
+    const block = (language: string) => new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "s").exec(page)?.[1] ?? "";
+    const given = JSON.parse(block("json")) as { ParameterKey: string; ParameterValue: string }[]; // as the AWS CLI takes them
+    expect(
+      given.map(({ ParameterKey }) => ParameterKey).filter((name) => !MEMBER_ROLE.parameters.includes(name)),
+    ).toEqual([]);
+    expect(
+      MEMBER_ROLE.refused(Object.fromEntries(given.map((each) => [each.ParameterKey, each.ParameterValue]))),
+    ).toEqual([]);
+    const example = fileURLToPath(new URL("../examples/organization/keyturn.yaml", import.meta.url));
+    for (const text of [block("yaml"), readFileSync(example, "utf8")])
+      expect(readConfig(text, "keyturn.yaml").fleet?.role).toBe("KeyturnMember");
   });
 });

@@ -16,6 +16,12 @@ interface Parameter {
 }
 
 interface Template {
+  readonly Metadata: {
+    readonly "AWS::CloudFormation::Interface": {
+      readonly ParameterGroups: readonly { readonly Parameters: readonly string[] }[];
+      readonly ParameterLabels: Readonly<Record<string, unknown>>;
+    };
+  };
   readonly Parameters: Readonly<Record<string, Parameter>>;
   readonly Conditions: Readonly<Record<string, unknown>>;
   readonly Resources: Readonly<Record<string, { readonly Type: string; readonly Properties: unknown }>>;
@@ -53,6 +59,12 @@ export class CloudFormationTemplate {
 
   get parameters(): readonly string[] {
     return Object.keys(this.#template.Parameters);
+  }
+
+  /** The parameters as the console's form asks for them, and those that have a label there. */
+  get form(): { readonly asked: readonly string[]; readonly labelled: readonly string[] } {
+    const { ParameterGroups, ParameterLabels } = this.#template.Metadata["AWS::CloudFormation::Interface"];
+    return { asked: ParameterGroups.flatMap(({ Parameters }) => Parameters), labelled: Object.keys(ParameterLabels) };
   }
 
   /** The parameters, by name, that CloudFormation would refuse. */
