@@ -7,6 +7,7 @@ export {
   anySelect,
   checkAccount,
   checkEach,
+  checkForMany,
   limitsIn,
   openFleet,
   selectIn,
@@ -20,6 +21,7 @@ export { isPassing } from "./compose/passing.ts";
 export { assemble, type OpenDestination, type Parts, rehearse } from "./compose/parts.ts";
 export { parametersOf } from "./compose/parameters.ts";
 export { permissions } from "./compose/permissions.ts";
+export { openResults } from "./compose/results.ts";
 export { Session } from "./compose/session.ts";
 export { type CheckedSettings, checkSettings, type Settings, targetWords } from "./compose/settings.ts";
 export { openTagging, type Tagging, type TaggingResult, type UserTagging } from "./compose/tagging.ts";

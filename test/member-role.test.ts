@@ -126,7 +126,13 @@ describe("the role in each account", () => {
     const of = (action: string, body: Readonly<Record<string, string>>, isJson: boolean, path?: string, tag = tagged) =>
       judge(
         policy,
-        { number: 0, action, signer: "", body: isJson ? JSON.stringify(body) : new URLSearchParams(body).toString() },
+        {
+          number: 0,
+          action,
+          signer: "",
+          path: "/",
+          body: isJson ? JSON.stringify(body) : new URLSearchParams(body).toString(),
+        },
         path,
         tag,
       );

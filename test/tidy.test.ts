@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "ports",
     "report",
     "config",
+    "distributed",
     "engine",
     "aws",
     "destinations",

@@ -66,10 +66,10 @@ export function openOrganization(access: AwsAccess): Organization {
     }
   };
 
-  const tagsOf = async (account: string) =>
+  const tagsOf = async (id: string) =>
     new Map(
-      await allPages("organizations:ListTagsForResource", account, async (NextToken, options) => {
-        const page = await client.send(new ListTagsForResourceCommand({ ResourceId: account, NextToken }), options);
+      await allPages("organizations:ListTagsForResource", id, async (NextToken, options) => {
+        const page = await client.send(new ListTagsForResourceCommand({ ResourceId: id, NextToken }), options);
         return {
           items: (page.Tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value] as const),
           next: page.NextToken,

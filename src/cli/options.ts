@@ -33,7 +33,7 @@ const percent = orComplain(parsePercent);
 
 const path = orComplain(parsePath);
 
-const account = orComplain(parseAccount);
+export const account = orComplain(parseAccount);
 
 const accountId = (text: string, before: readonly string[]): readonly string[] => [...before, account(text)];
 
@@ -137,9 +137,13 @@ const withRules = (command: Command): Command =>
 
 /** Flags that say which account and region are meant. */
 export const withAccount = (command: Command): Command =>
+  withProfile(
+    command.optionsGroup("AWS:").addOption(repeatable("--account <id>", "refuse any account but this", accountId)),
+  );
+
+export const withProfile = (command: Command): Command =>
   command
     .optionsGroup("AWS:")
-    .addOption(repeatable("--account <id>", "refuse any account but this", accountId))
     .option("--profile <name>", "profile of the AWS configuration (default: AWS_PROFILE)")
     .option("--region <name>", "region of SSM and Secrets Manager (default: AWS_REGION, or the profile's)");
 
@@ -172,23 +176,27 @@ export interface LimitFlags {
 }
 
 export const withLimits = (command: Command): Command =>
-  command
-    .optionsGroup("Limits:")
-    .option(
-      "--max-rotations <number>",
-      "new keys in one run, oldest first; the rest is deferred (default: 10)",
-      wholeNumber(0),
-    )
-    .option(
-      "--refuse-above <percent>",
-      "refuse the whole run where more than this share of the users would change",
-      percent,
-    )
-    .option(
-      "--fail-on <what>",
-      "exit 1 for users that failed, or also for blocked ones (default: blocked)",
-      oneOf("failed", "blocked"),
-    );
+  withFailOn(
+    command
+      .optionsGroup("Limits:")
+      .option(
+        "--max-rotations <number>",
+        "new keys in one run, oldest first; the rest is deferred (default: 10)",
+        wholeNumber(0),
+      )
+      .option(
+        "--refuse-above <percent>",
+        "refuse the whole run where more than this share of the users would change",
+        percent,
+      ),
+  );
+
+export const withFailOn = (command: Command): Command =>
+  command.option(
+    "--fail-on <what>",
+    "exit 1 for users that failed, or also for blocked ones (default: blocked)",
+    oneOf("failed", "blocked"),
+  );
 
 export interface AuditFlags {
   readonly audit?: string;
@@ -219,17 +227,18 @@ const withVerbose = (command: Command): Command =>
   command.option("--verbose", "tell on standard error what was read, and every step");
 
 /** As {@link withOutput}, for what tells of many users: also a line of JSON for each of them. */
-export const withStream = (command: Command): Command =>
-  withVerbose(
-    command
-      .optionsGroup("Output:")
-      .option(
-        "--format <format>",
-        "table, json, or ndjson: a line for each user as soon as its account is done, then for the account, then totals",
-        oneOf("table", "json", "ndjson"),
-        "table",
-      ),
-  );
+export const withStream = (command: Command): Command => withVerbose(withLines(command));
+
+/** The formats of {@link withStream} alone. */
+export const withLines = (command: Command): Command =>
+  command
+    .optionsGroup("Output:")
+    .option(
+      "--format <format>",
+      "table, json, or ndjson: a line for each user as soon as its account is done, then for the account, then totals",
+      oneOf("table", "json", "ndjson"),
+      "table",
+    );
 
 export interface FleetFlags {
   readonly allAccounts?: true;

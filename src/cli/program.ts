@@ -36,6 +36,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
     summary: "take the next safe step for every user: the command to schedule",
     load: async () => (await import("./run.ts")).addRun,
   },
+  report: {
+    summary: "put together what the workers of a distributed run have done",
+    load: async () => (await import("./report.ts")).addReport,
+  },
   rotate: {
     summary: "make a successor now, whatever the age",
     load: async () => (await import("./rotate.ts")).addRotate,

@@ -80,7 +80,8 @@ export async function checkEach(
   return async (account) => (fleet.overrides.has(account) ? checkSettings(settingsFor(account)) : usual);
 }
 
-function checkForMany(fleet: Fleet, settings: CheckedSettings): CheckedSettings {
+/** Throws {@link InvalidInput} for what cannot be for many accounts. */
+export function checkForMany(fleet: Fleet, settings: CheckedSettings): CheckedSettings {
   const stream = settings.destinations.find(({ kind }) => kind.isStream);
   if (stream !== undefined)
     throw new InvalidInput(

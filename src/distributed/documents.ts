@@ -4,6 +4,7 @@ import { type AccountReport, accountReasons } from "../core/account-result.ts";
 import type { LeftOut, Member } from "../core/accounts.ts";
 import { InvalidInput } from "../core/invalid-input.ts";
 import type { NoticeReport } from "../core/result.ts";
+import { parseInstant } from "../core/time.ts";
 import { type AccountDocument, countUsers, type UserDocument } from "../report/accounts.ts";
 import { doneWord } from "../report/words.ts";
 
@@ -62,6 +63,7 @@ type KeyDocument = UserDocument["keys"][number];
 
 const text = z.string();
 const textOrNull = text.nullable();
+const moment = text.refine((given) => parseInstant(given) !== null, "this should be a moment");
 const run = text.regex(/^[0-9a-f-]{36}$/);
 const account = text.regex(/^\d{12}$/);
 
@@ -78,7 +80,7 @@ const planSchema: z.ZodType<RunPlan> = z.object({
   run,
   account,
   caller: text,
-  startedAt: z.iso.datetime(),
+  startedAt: moment,
   config: text,
   failOn: z.enum(["failed", "blocked"]),
   members: z.array(member),
@@ -160,7 +162,7 @@ const partSchema = z.object({
   config: text,
   state: z.enum(["begun", "unfinished", "finished"]),
   by: text,
-  writtenAt: z.iso.datetime(),
+  writtenAt: moment,
   granted: z.array(text),
   report: z
     .object({ users: z.array(user) })

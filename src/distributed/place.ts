@@ -15,7 +15,10 @@ export function parseResultsPlace(text: string): ResultsPlace {
   const prefix = path.replace(/\/$/, "");
   // What stands in a policy as a resource, and in a name that people type, is kept to what means the same everywhere.
   if (prefix !== "" && !/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/.test(prefix))
-    throw new InvalidInput(`"${text}" has a prefix that cannot be used`, "letters, digits and _ . - between slashes");
+    throw new InvalidInput(
+      `"${text}" is not a place for results: its prefix cannot be used`,
+      "letters, digits and _ . - between slashes",
+    );
   return { bucket, prefix: prefix === "" ? "" : `${prefix}/` };
 }
 

@@ -1,6 +1,9 @@
+import { InvalidInput } from "../core/invalid-input.ts";
 import { CallError, type ObjectStore } from "../ports.ts";
 import type { RunPart, RunPlan } from "./documents.ts";
 import { LATEST, partOf, planOf } from "./place.ts";
+
+const MISPLACED = "look who may write to the bucket besides planner and workers";
 
 /** So often a part is read again because somebody else has written in between. */
 const TRIES = 8;
@@ -31,7 +34,10 @@ export class Results {
   async plan(run: string): Promise<RunPlan | null> {
     const name = planOf(run);
     const found = await this.#store.read(name);
-    return found === null ? null : (await documents()).readPlan(found.text, this.#labelOf(name));
+    if (found === null) return null;
+    const plan = (await documents()).readPlan(found.text, this.#labelOf(name));
+    if (plan.run !== run) throw new InvalidInput(`${this.#labelOf(name)} is the plan of another run`, MISPLACED);
+    return plan;
   }
 
   async writePlan(plan: RunPlan): Promise<void> {
@@ -40,7 +46,7 @@ export class Results {
 
   /** Null where no worker has written yet. */
   async part(run: string, account: string): Promise<RunPart | null> {
-    return (await this.#part(partOf(run, account)))?.part ?? null;
+    return (await this.#part({ run, account }))?.part ?? null;
   }
 
   /**
@@ -48,13 +54,13 @@ export class Results {
    * Where it answers null, nothing is written. Answers with what stands there in the end.
    */
   async update(
-    { run, account }: Pick<RunPart, "run" | "account">,
+    work: Pick<RunPart, "run" | "account">,
     change: (part: RunPart | null) => RunPart | null,
   ): Promise<RunPart | null> {
-    const name = partOf(run, account);
+    const name = partOf(work.run, work.account);
     const mine = new Set<string>();
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const held = await this.#part(name);
+      const held = await this.#part(work);
       // The reply to an earlier try was lost, and it took effect.
       if (held !== null && mine.has(held.part.by)) return held.part;
       const changed = change(held?.part ?? null);
@@ -65,11 +71,18 @@ export class Results {
     throw new CallError("unknown", "s3:PutObject", this.#labelOf(name), "Overtaken", "others write there all the time");
   }
 
-  async #part(name: string): Promise<{ readonly part: RunPart; readonly version: string } | null> {
+  async #part({
+    run,
+    account,
+  }: Pick<RunPart, "run" | "account">): Promise<{ readonly part: RunPart; readonly version: string } | null> {
+    const name = partOf(run, account);
     const found = await this.#store.read(name);
     if (found === null) return null;
     const { text, version } = found;
-    return { part: (await documents()).readPart(text, this.#labelOf(name)), version };
+    const part = (await documents()).readPart(text, this.#labelOf(name));
+    if (part.run !== run || part.account !== account)
+      throw new InvalidInput(`${this.#labelOf(name)} is the result of another run or account`, MISPLACED);
+    return { part, version };
   }
 
   #labelOf = (name: string): string => `${this.#store.label}${name}`;

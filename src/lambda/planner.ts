@@ -6,7 +6,7 @@ import { parseRun, writeWork } from "../distributed/message.ts";
 import { Results } from "../distributed/results.ts";
 import type { WorkQueue } from "../ports.ts";
 import { type LambdaContext, overseen } from "./overseen.ts";
-import { readRunConfig, runInAws, type RunWorld } from "./run-config.ts";
+import { checkAll, readRunConfig, runInAws, type RunWorld } from "./run-config.ts";
 import { readRunEnvironment } from "./run-environment.ts";
 import { type Telemetry, version } from "./telemetry.ts";
 
@@ -29,7 +29,9 @@ export const planner =
   (_event: unknown, context: LambdaContext): Promise<PlannerResult> =>
     overseen("planner", world, context, async ({ variables, scrubber, telemetry }) => {
       const environment = readRunEnvironment(variables, "planner");
-      const { config, hash, fleet, settings } = await readRunConfig(environment.config, world, telemetry);
+      const configured = await readRunConfig(environment.config, world, telemetry);
+      await checkAll(configured);
+      const { config, hash, fleet, settings } = configured;
       const run = parseRun(context.awsRequestId);
       // It enters no account, and no central one either.
       const hub = await world.openHub({ settings, config }, { ...fleet, central: null }, run, scrubber.watch);

@@ -1,7 +1,8 @@
 import {
   anySelect,
-  checkEach,
+  checkForMany,
   type CheckedSettings,
+  checkSettings,
   type Hub,
   looseTargets,
   type openFleet,
@@ -60,11 +61,11 @@ export interface RunConfig {
   readonly hash: string;
   readonly fleet: Fleet;
   readonly settings: Settings;
-  /** What holds in an account. */
-  readonly settingsFor: (account: string) => Promise<CheckedSettings>;
+  /** What holds in an account; null = in those with nothing of their own. Throws {@link InvalidInput}. */
+  readonly settingsFor: (account: string | null) => Promise<CheckedSettings>;
 }
 
-/** Loads the configuration, and checks it as far as can be without a call. Throws {@link InvalidInput} for what workers cannot keep. */
+/** Loads the configuration, and checks what is said for all accounts together. Throws {@link InvalidInput} for what workers cannot keep. */
 export async function readRunConfig(given: string, world: FunctionWorld, telemetry: Telemetry): Promise<RunConfig> {
   const { config, hash } = await load(given, world);
   const { fleet } = config;
@@ -83,14 +84,19 @@ export async function readRunConfig(given: string, world: FunctionWorld, telemet
   for (const setting of passedOver(config)) telemetry.warn("a setting is not used as it stands", { setting });
   // Here no profile signs, whatever the file says.
   const settings = { ...settingsOf(config), profile: null };
-  const own = (account: string | null) => (account === null ? settings : settingsIn(account, { settings, config }));
-  const settingsFor = await checkEach(fleet, own);
-  for (const account of [null, ...fleet.overrides.keys()]) {
-    const checked = await settingsFor(account ?? "");
+  const settingsFor = async (account: string | null) => {
+    const own = account === null ? settings : settingsIn(account, { settings, config });
+    const checked = checkForMany(fleet, await checkSettings(own));
     refuseFleeting(checked);
     refuseLoose(checked, fleet);
-  }
+    return checked;
+  };
   return { config, hash, fleet, settings, settingsFor };
+}
+
+/** Checks what holds in every account, so that nothing is begun with what would not do in one. Throws {@link InvalidInput}. */
+export async function checkAll({ fleet, settingsFor }: RunConfig): Promise<void> {
+  for (const account of [null, ...fleet.overrides.keys()]) await settingsFor(account);
 }
 
 function refuseLoose(settings: CheckedSettings, fleet: Fleet): void {

@@ -184,7 +184,7 @@ async function runIn(shift: Shift, hub: RunHub, work: Work & Member, before: Run
     );
     tell(telemetry, reports, { run, account });
     shift.seen.push({ reports, at: session.clock.now() });
-    const audit = { head: auditHead, file: null };
+    const audit = dryRun ? null : { head: auditHead, file: null };
     const found = {
       account,
       name,

@@ -51,16 +51,17 @@ export function seededRandom(seed: number): () => number {
  * What happens depends on the seed and on what is done to it, on nothing else.
  */
 export class SimulatedAccount {
-  readonly accountId = "111122223333";
+  readonly accountId: string;
   readonly #clock: Clock;
   readonly #seed: number;
   readonly #users = new Map<string, SimulatedUser>();
   /** May be replaced at any time. */
   intercept: Interceptor = async (_action, _resource, effect) => effect();
 
-  constructor(clock: Clock, seed: number) {
+  constructor(clock: Clock, seed: number, accountId = "111122223333") {
     this.#clock = clock;
     this.#seed = seed;
+    this.accountId = accountId;
   }
 
   get caller(): Caller {

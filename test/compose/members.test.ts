@@ -95,9 +95,8 @@ describe("one account of an organization", () => {
     ],
     ["with an override of none", { ...anywhere, overrides: new Map(Object.entries(override)) }],
   ])("is chosen as among all of them: %s", async (_, fleet) => {
-    const { members, left } = await findMembers(whole, fleet as typeof anywhere, clock);
-    for (const each of [...members, ...left])
-      expect(await findMember(whole, fleet as typeof anywhere, each.account)).toEqual(each);
+    const { members, left } = await findMembers(whole, fleet, clock);
+    for (const each of [...members, ...left]) expect(await findMember(whole, fleet, each.account)).toEqual(each);
   });
 
   it("that the organization does not have is in none, whether or not the settings name it", async () => {

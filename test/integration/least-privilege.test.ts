@@ -97,6 +97,7 @@ describe.skipIf(motoMissing !== null)(`the policy that keyturn prints ${motoMiss
     const policy = JSON.parse(stdout) as PolicyText;
     const forged = (action: string, body: Record<string, string>, json = false): Call => ({
       number: 0,
+      path: "/",
       action,
       signer: "",
       body: json ? JSON.stringify(body) : new URLSearchParams(body).toString(),

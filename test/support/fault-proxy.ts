@@ -6,8 +6,10 @@ import { setTimeout as wait } from "node:timers/promises";
 export interface Call {
   /** From 1, in the order of arrival. */
   readonly number: number;
-  /** Such as `iam:CreateAccessKey`. */
+  /** Such as `iam:CreateAccessKey`; of S3, whose calls bear no name, by their method. */
   readonly action: string;
+  /** As it was asked for: with S3 it names the object. */
+  readonly path: string;
   /** The key that signs. */
   readonly signer: string;
   readonly body: string;
@@ -151,14 +153,24 @@ async function readAll(stream: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+const OBJECT_CALLS: Readonly<Record<string, string>> = { GET: "GetObject", PUT: "PutObject" };
+
 /** Who signs, for which service, doing what: query services name the action in the body, JSON services in a header. */
-function describe({ headers }: IncomingMessage, body: Buffer): { action: string; signer: string } {
+function describe(
+  { headers, method, url = "/" }: IncomingMessage,
+  body: Buffer,
+): Pick<Call, "action" | "signer" | "path"> {
   const [, signer = "nobody", service = "unknown"] =
     /Credential=([^/]+)\/\d+\/[^/]+\/([^/]+)\//.exec(headers.authorization ?? "") ?? [];
   const target = headers["x-amz-target"];
   const name =
     typeof target === "string" ? target.split(".").at(-1) : new URLSearchParams(body.toString()).get("Action");
-  return { signer, action: `${service}:${name ?? "unknown"}` };
+  const byMethod = service === "s3" ? OBJECT_CALLS[method ?? ""] : undefined;
+  return {
+    signer,
+    action: `${service}:${name ?? byMethod ?? "unknown"}`,
+    path: decodeURIComponent(url.split("?")[0] ?? ""),
+  };
 }
 
 function reply(outgoing: ServerResponse, status: number, body: string): void {

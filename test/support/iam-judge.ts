@@ -5,6 +5,9 @@ import type { Call } from "./fault-proxy.ts";
 export const ACCOUNT = "123456789012";
 export const REGION = "eu-west-1";
 
+/** The organization that every role is in. */
+export const ORGANIZATION = "o-abcd112233";
+
 /** A policy document, as far as it is looked at here. */
 export interface PolicyText {
   readonly Statement: readonly {
@@ -16,20 +19,25 @@ export interface PolicyText {
 }
 
 /** What AWS would evaluate a call against. `path` = of users whose path the call does not say. */
-export function resourceOf({ action, body }: Call, path = "/ci/"): string {
+export function resourceOf({ action, body, path: objectPath }: Call, path = "/ci/"): string {
   const [service] = action.split(":");
   if (service === "iam") {
     const words = new URLSearchParams(body);
     if (action === "iam:ListUsers" || action === "iam:ListAccountAliases") return "*";
     return `arn:aws:iam::${ACCOUNT}:user${words.get("Path") ?? path}${words.get("UserName") ?? "ci-bot"}`;
   }
+  if (service === "sts") return new URLSearchParams(body).get("RoleArn") ?? "*";
+  if (service === "s3") return `arn:aws:s3:::${objectPath.slice(1)}`;
+  if (service === "organizations") return "*";
   const input = JSON.parse(body) as {
+    QueueUrl?: string;
     Name?: string;
     SecretId?: string;
     Path?: string;
     TableName?: string;
     FromEmailAddress?: string;
   };
+  if (service === "sqs") return `arn:aws:sqs:${REGION}:${ACCOUNT}:${input.QueueUrl?.split("/").at(-1) ?? ""}`;
   if (service === "dynamodb") return `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${input.TableName ?? ""}`;
   if (service === "ses") return `arn:aws:ses:${REGION}:${ACCOUNT}:identity/${input.FromEmailAddress ?? ""}`;
   if (service === "ssm")
@@ -48,12 +56,14 @@ export function judge(
   const from = call.action.startsWith("ses:") ? (JSON.parse(call.body) as { FromEmailAddress?: string }) : {};
   return judgeRequest({
     principal: `arn:aws:iam::${ACCOUNT}:role/keyturn`,
-    action: call.action,
+    // One permission is for one message and for several.
+    action: call.action.replace(/^(sqs:SendMessage)Batch$/, "$1"),
     resource: resourceOf(call, path),
     account: ACCOUNT,
     context: {
       ...(tagKeys.length === 0 ? {} : { "aws:TagKeys": tagKeys.map(([, key]) => key) }),
       ...(from.FromEmailAddress === undefined ? {} : { "ses:FromAddress": from.FromEmailAddress }),
+      ...(call.action === "sts:AssumeRole" ? { "aws:ResourceOrgID": ORGANIZATION } : {}),
       ...more,
     },
     identity: policy,
@@ -61,7 +71,7 @@ export function judge(
 }
 
 /** A request, and the policies that it is judged by. */
-export interface Request {
+export interface JudgedRequest {
   readonly principal: string;
   readonly action: string;
   readonly resource: string;
@@ -83,7 +93,7 @@ export async function judgeRequest({
   context,
   identity,
   of,
-}: Request): Promise<string> {
+}: JudgedRequest): Promise<string> {
   const simulation: Simulation = {
     request: {
       principal,
