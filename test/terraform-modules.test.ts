@@ -32,7 +32,15 @@ const between = (text: string, mark: string, inner: string): string =>
     () => `<!-- ${mark} -->\n\n${inner}\n\n<!-- /${mark} -->`,
   );
 
-const keepers = ["apply-time-rotation", "ephemeral-key-pair", "rotatable-user", "rotator", "scheduled-rotator"];
+const keepers = [
+  "apply-time-rotation",
+  "ephemeral-key-pair",
+  "member-role",
+  "organization",
+  "rotatable-user",
+  "rotator",
+  "scheduled-rotator",
+];
 
 describe.each(readdirSync(MODULES).filter((name) => keepers.includes(name)))("the module %s", (module) => {
   it("describes every variable and output, and its page has them in tables", async () => {

@@ -10,7 +10,12 @@ export const ORGANIZATION = "o-abcd112233";
 
 /** A policy document, as far as it is looked at here. */
 export interface PolicyText {
-  readonly Statement: readonly { readonly Action: readonly string[]; readonly Resource: readonly string[] }[];
+  readonly Statement: readonly {
+    readonly Sid?: string;
+    readonly Action: readonly string[];
+    readonly Resource: readonly string[];
+    readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  }[];
 }
 
 /** What AWS would evaluate a call against. `path` = of users whose path the call does not say. */
@@ -40,25 +45,66 @@ export function resourceOf({ action, body, path: objectPath }: Call, path = "/ci
   return `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:${input.SecretId ?? input.Name ?? ""}-AbCdEf`;
 }
 
-/** What an independent simulator of IAM says of a call under this policy alone: `Allowed`, `ImplicitlyDenied`, or what is wrong. */
-export async function judge(policy: PolicyText, call: Call, path?: string): Promise<string> {
+/** What an independent simulator of IAM says of a call under this policy alone: `Allowed`, `ImplicitlyDenied`, or what is wrong. `more` = further keys of the request's context. */
+export function judge(
+  policy: PolicyText,
+  call: Call,
+  path?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const tagKeys = [...new URLSearchParams(call.body)].filter(([name]) => /^Tags\.member\.\d+\.Key$/.test(name));
   const from = call.action.startsWith("ses:") ? (JSON.parse(call.body) as { FromEmailAddress?: string }) : {};
+  return judgeRequest({
+    principal: `arn:aws:iam::${ACCOUNT}:role/keyturn`,
+    // One permission is for one message and for several.
+    action: call.action.replace(/^(sqs:SendMessage)Batch$/, "$1"),
+    resource: resourceOf(call, path),
+    account: ACCOUNT,
+    context: {
+      ...(tagKeys.length === 0 ? {} : { "aws:TagKeys": tagKeys.map(([, key]) => key) }),
+      ...(from.FromEmailAddress === undefined ? {} : { "ses:FromAddress": from.FromEmailAddress }),
+      ...(call.action === "sts:AssumeRole" ? { "aws:ResourceOrgID": ORGANIZATION } : {}),
+      ...more,
+    },
+    identity: policy,
+  });
+}
+
+/** A request, and the policies that it is judged by. */
+export interface JudgedRequest {
+  readonly principal: string;
+  readonly action: string;
+  readonly resource: string;
+  /** Whose the resource is. */
+  readonly account: string;
+  readonly context: Readonly<Record<string, string | string[]>>;
+  /** The policy of the principal. */
+  readonly identity: object;
+  /** The policy of the resource, such as a role's trust policy. */
+  readonly of?: object;
+}
+
+/** As {@link judge}, of any request: also `ExplicitlyDenied`. */
+export async function judgeRequest({
+  principal,
+  action,
+  resource,
+  account,
+  context,
+  identity,
+  of,
+}: JudgedRequest): Promise<string> {
   const simulation: Simulation = {
     request: {
-      principal: `arn:aws:iam::${ACCOUNT}:role/keyturn`,
-      // One permission is for one message and for several.
-      action: call.action.replace(/^(sqs:SendMessage)Batch$/, "$1"),
-      resource: { resource: resourceOf(call, path), accountId: ACCOUNT },
-      contextVariables: {
-        ...(tagKeys.length === 0 ? {} : { "aws:TagKeys": tagKeys.map(([, key]) => key) }),
-        ...(from.FromEmailAddress === undefined ? {} : { "ses:FromAddress": from.FromEmailAddress }),
-        ...(call.action === "sts:AssumeRole" ? { "aws:ResourceOrgID": ORGANIZATION } : {}),
-      },
+      principal,
+      action,
+      resource: { resource, accountId: account },
+      contextVariables: { "aws:PrincipalArn": principal, ...context },
     },
-    identityPolicies: [{ name: "keyturn", policy }],
+    identityPolicies: [{ name: "keyturn", policy: identity }],
     serviceControlPolicies: [],
     resourceControlPolicies: [],
+    ...(of === undefined ? {} : { resourcePolicy: of }),
   };
   const response = await runSimulation(simulation, {});
   return response.resultType === "error" ? JSON.stringify(response.errors) : response.overallResult;

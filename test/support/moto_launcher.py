@@ -78,6 +78,7 @@ backends.list_of_moto_modules = functools.cache(lambda services=tuple(backends.l
 from moto.iam import models as iam_models, responses as iam_responses  # noqa: E402
 from moto.secretsmanager import exceptions as secret_errors, models as secret_models  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.sqs import models as sqs_models  # noqa: E402
 from moto.sts import responses as sts_responses  # noqa: E402
 from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 from werkzeug.wrappers import Request, Response  # noqa: E402
@@ -147,6 +148,19 @@ def install():
         return identity(self)
 
     sts_responses.TokenResponse.get_caller_identity = get_caller_identity
+
+    # As they were written: moto does not tell whose dead letters a queue takes, and puts white space into where its own go.
+    queue_attributes = sqs_models.Queue.attributes.fget
+
+    def attributes_as_written(self):
+        told = queue_attributes(self)
+        if getattr(self, "redrive_allow_policy", None):
+            told["RedriveAllowPolicy"] = self.redrive_allow_policy
+        if self.redrive_policy:
+            told["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
+        return told
+
+    sqs_models.Queue.attributes = property(attributes_as_written)
 
 
 from moto.sts.exceptions import STSClientError  # noqa: E402
