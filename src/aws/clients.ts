@@ -32,7 +32,7 @@ export interface AwsAccess {
   readonly credentials?: RoleCredentials | (() => Promise<RoleCredentials>);
   readonly clock: AwsClock;
   /** One pool of connections for all. */
-  readonly requestHandler: NodeHttpHandler;
+  readonly requestHandler: HearingHandler;
 }
 
 /** Finds out the region, and begins to listen to AWS's clock. Sends nothing yet. */
@@ -101,6 +101,11 @@ class HearingHandler extends NodeHttpHandler {
     });
     this.#clock = clock;
     this.#pace = new Pace(clock);
+  }
+
+  /** Whether AWS grants fewer requests than are asked for. */
+  get isHeldBack(): boolean {
+    return this.#pace.isHeldBack;
   }
 
   /**

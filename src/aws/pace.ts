@@ -23,6 +23,9 @@ const GROWTH = 0.03;
 /** Where it was not used for longer, in seconds, nothing was tried, and so nothing is known of what would be granted. */
 const UNUSED = 2;
 
+/** A limit that was met longer ago than this may not be there any more. */
+const REMEMBERED = 60_000;
+
 /** Slower than this it never gets: requests a second. */
 const SLOWEST = 1;
 
@@ -114,6 +117,11 @@ export class Lane {
     this.#next = now + 1000 / this.#rate;
   }
 
+  /** Whether a request was refused lately, so that others wait now. */
+  get isHeldBack(): boolean {
+    return Number.isFinite(this.#rate) && this.#time.monotonic() - this.#cutAt < REMEMBERED;
+  }
+
   /** Requests a second at present; null where it was never refused. */
   get rate(): number | null {
     return Number.isFinite(this.#rate) ? this.#rate : null;
@@ -129,6 +137,11 @@ export class Pace {
   constructor(time: Time) {
     this.#time = time;
     this.#traffic = new Traffic(time);
+  }
+
+  /** Whether AWS grants fewer requests than are asked for, in any lane. */
+  get isHeldBack(): boolean {
+    return [...this.#lanes.values()].some((lane) => lane.isHeldBack);
   }
 
   lane(name: string): Lane {

@@ -56,6 +56,8 @@ export interface Parts {
   /** Null, or absent, where no mail is sealed. */
   readonly sealer?: Sealer | null;
   readonly clock: Clock;
+  /** Whether AWS grants fewer requests than are asked for; absent = never. */
+  readonly isHeldBack?: () => boolean;
   readonly liveness: Liveness;
   readonly destinations: readonly OpenTarget[];
   /** Whose each shared target is, by its label, in all accounts of the run; absent = there is but one account. */
@@ -107,6 +109,7 @@ export async function assembleAs(
     notifier: mail === null ? null : await notifierFor(mail),
     sealer: mail?.sealer ?? null,
     clock,
+    isHeldBack: () => access.requestHandler.isHeldBack,
     liveness: common?.liveness ?? openRunnerLock(),
     destinations: settings.destinations.map(({ text, kind, parsed }) => ({
       text,

@@ -193,7 +193,7 @@ export class Session {
 
   #world(journal: Journal): World {
     const { caller, iam, records, verifier, escrow, clock, liveness, settings } = this.#parts;
-    const { ledger = null, notifier = null, sealer = null } = this.#parts;
+    const { ledger = null, notifier = null, sealer = null, isHeldBack } = this.#parts;
     const { owners: rules } = settings.rulebook;
     return {
       caller,
@@ -205,6 +205,7 @@ export class Session {
       liveness,
       journal,
       settle: settings.settle,
+      ...(isHeldBack === undefined ? {} : { isHeldBack }),
       ...(ledger === null || rules === undefined
         ? {}
         : {

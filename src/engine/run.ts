@@ -45,8 +45,10 @@ interface Worked {
  * stops the next. Rejects only where `approve` does, or on a broken invariant.
  */
 export async function run(world: World, subjects: readonly Subject[], rules: RunRules): Promise<readonly UserReport[]> {
+  const { clock, settle, isHeldBack = () => false } = world;
   // A turn reads and declares within the time in which IAM settles, or stops: a third of it leaves room for both.
-  const slots = new Slots(PARALLEL_USERS, world.clock, milliseconds(world.settle / 3));
+  const haste = settle === 0 ? null : { unhurried: milliseconds(settle / 3), isHeldBack };
+  const slots = new Slots(PARALLEL_USERS, clock, haste);
   const findings = await checkTargets(await survey(world, subjects, slots, rules), slots); //   observe, decide
   const chosen = choose(findings, rules.limits); //                                      filter
   await rules.approve(findings, chosen);

@@ -1,10 +1,18 @@
-import { type Duration, milliseconds } from "../core/time.ts";
+import type { Duration } from "../core/time.ts";
 import type { Clock } from "../ports.ts";
 
 /** The right to make calls, for as long as one turn needs it. */
 export interface Slot {
   /** Sleeps without keeping others from working: the slot is given away, and waited for again with precedence. */
   pause(span: Duration): Promise<void>;
+}
+
+/** When fewer pieces work at one time. */
+interface Haste {
+  /** How long a piece may well work without a pause. */
+  readonly unhurried: Duration;
+  /** Whether what slows the pieces is that they wait for each other. Where each call merely takes long, fewer would take longer in all. */
+  readonly isHeldBack: () => boolean;
 }
 
 /** So few work side by side however slow it goes. */
@@ -14,24 +22,24 @@ const FEWEST = 2;
  * At most `size` pieces of work make calls at one time. A piece that pauses makes room, so that a hundred users who settle at
  * once wait once; one that comes back goes before one that has not begun, because its time is running.
  *
- * `unhurried` = how long a piece may well work without a pause. Where AWS grants few requests a second, many who ask at one time all
- * take so long that what they read is out of date when they act on it, and all their calls are for nothing: so then fewer work at one
- * time, which takes no longer in all. Zero = nobody is in a hurry.
+ * Where AWS grants few requests a second, many who ask at one time all take so long that what they read is out of date when they act
+ * on it, and all their calls are for nothing: so then fewer work at one time, which takes no longer in all. `haste` null = nobody is
+ * in a hurry.
  */
 export class Slots {
   readonly #clock: Clock;
   readonly #most: number;
-  readonly #unhurried: Duration;
+  readonly #haste: Haste | null;
   readonly #returning: (() => void)[] = [];
   readonly #beginning: (() => void)[] = [];
   #size: number;
   #taken = 0;
 
-  constructor(size: number, clock: Clock, unhurried: Duration = milliseconds(0)) {
+  constructor(size: number, clock: Clock, haste: Haste | null = null) {
     this.#most = size;
     this.#size = size;
     this.#clock = clock;
-    this.#unhurried = unhurried;
+    this.#haste = haste;
   }
 
   async use<T>(work: (slot: Slot) => Promise<T>): Promise<T> {
@@ -76,8 +84,10 @@ export class Slots {
 
   /** One fewer where a piece took long, one more where it took half as long. */
   #fit(took: number): void {
-    if (this.#unhurried === 0) return;
-    if (took > this.#unhurried) this.#size = Math.max(Math.min(FEWEST, this.#most), this.#size - 1);
-    else if (took < this.#unhurried / 2) this.#size = Math.min(this.#most, this.#size + 1);
+    if (this.#haste === null) return;
+    const { unhurried, isHeldBack } = this.#haste;
+    const isSlow = took > unhurried && isHeldBack();
+    if (isSlow) this.#size = Math.max(Math.min(FEWEST, this.#most), this.#size - 1);
+    else if (took < unhurried / 2 || !isHeldBack()) this.#size = Math.min(this.#most, this.#size + 1);
   }
 }

@@ -31,6 +31,8 @@ export interface World {
   readonly journal: Journal;
   /** A write to IAM is seen by every read that begins this much later. 0 = this is the only runner. */
   readonly settle: Duration;
+  /** Whether AWS grants fewer requests than are asked for; absent = never. */
+  readonly isHeldBack?: () => boolean;
   /** How owners are told; absent = nobody is told anything. */
   readonly owners?: Owners;
 }

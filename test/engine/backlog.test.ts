@@ -3,9 +3,10 @@ import { Pace } from "../../src/aws/pace.ts";
 import { milliseconds, type Duration } from "../../src/core/time.ts";
 import type { UserReport } from "../../src/core/result.ts";
 import { CallError } from "../../src/ports.ts";
+import { run } from "../../src/engine/run.ts";
 import { type Interceptor, seededRandom } from "../../src/simulation/account.ts";
 import { Bucket, type Limit } from "../support/bucket.ts";
-import { Rig } from "../support/rig.ts";
+import { freely, Rig } from "../support/rig.ts";
 
 const LATENCY: Duration = milliseconds(20);
 
@@ -38,7 +39,8 @@ async function backlog(users: number, limit: Limit): Promise<{ reports: readonly
   );
   for (let index = 0; index < users; index += 1)
     rig.user(`user-${index}`, [{ ageDays: 200 }]).destination.intercept = limited(() => "ssm");
-  return { reports: await rig.run(), bucket };
+  const world = { ...rig.world, isHeldBack: () => pace.isHeldBack };
+  return { reports: await run(world, rig.subjects(), freely), bucket };
 }
 
 const changed = (reports: readonly UserReport[]) => reports.filter(({ outcome }) => outcome === "changed").length;
