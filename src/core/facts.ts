@@ -20,6 +20,12 @@ export const CREATE_WINDOW = seconds(60);
 /** IAM's dates are whole seconds, and ours come from another reply than theirs. */
 const DATE_SLACK = seconds(5);
 
+/**
+ * Of two runs that declare themselves a moment apart, the later one may overwrite an intent that IAM does not show it yet, and not see
+ * the key that was made by it. That key is older than the intent that stands, by no more than reading and declaring take together.
+ */
+const OVERWRITTEN = seconds(30);
+
 /** A key whose record is gone: our own use of it was at its birth. */
 const FIRST_HOUR = hours(1);
 
@@ -194,9 +200,9 @@ export class Facts {
     return mentions(refs, id);
   }
 
-  /** Created in the window of an intent written at `at`. */
+  /** Created in the window of an intent written at `at`, or of one that it overwrote. What the intent calls known was there before. */
   createdWithin(key: AccessKey, at: Instant): boolean {
-    return key.createDate >= at - DATE_SLACK && key.createDate <= at + CREATE_WINDOW + DATE_SLACK;
+    return key.createDate >= at - OVERWRITTEN && key.createDate <= at + CREATE_WINDOW + DATE_SLACK;
   }
 
   /** A turn may be at work: the record, or a key that the record does not call delivered, is younger than the lease. */

@@ -220,6 +220,12 @@ const rows: readonly Row[] = [
   },
   {
     row: "4",
+    says: "removes an orphan of an intent that another run overwrote, which is a little older than that run's own",
+    user: { keys: [old(), orphan({ created: ago(milliseconds(86_400_000 + 29_000)) })], record: creating(["OLD"]) },
+    expected: removesOrphan("NEW"),
+  },
+  {
+    row: "4",
     says: "removes an orphan that only our own check has used",
     user: {
       keys: [old(), orphan({ used: later(daysAgo(1), seconds(60)), service: "sts" })],
@@ -274,7 +280,7 @@ const rows: readonly Row[] = [
   {
     row: "6",
     says: "leaves a key alone that came before the intent",
-    user: { keys: [old(), orphan({ created: ago(milliseconds(86_400_000 + 6_000)) })], record: creating(["OLD"]) },
+    user: { keys: [old(), orphan({ created: ago(milliseconds(86_400_000 + 31_000)) })], record: creating(["OLD"]) },
     expected: blocked("unexplained"),
   },
   {
