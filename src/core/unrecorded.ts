@@ -143,7 +143,10 @@ function withSeveralActiveKeys(facts: Facts): Verdict {
       [before],
     );
   }
-  return byPolicyForUnexplained(facts, oldest, newest) ?? unexplained(facts, oldest, newest);
+  const verdict = byPolicyForUnexplained(facts, oldest, newest) ?? unexplained(facts, oldest, newest);
+  // Those that cannot be read back may serve the one that is to go: they get the other first, where its secret is somewhere.
+  const isUnseen = facts.writeOnly() > 0 && facts.holdsSecret(newest.accessKeyId);
+  return verdict.standing === "act" && isUnseen ? resume(facts, newest, [oldest]) : verdict;
 }
 
 /** What the policy allows for several Active keys that nothing explains; null where it only reports, or where a key is in use. */

@@ -1581,6 +1581,15 @@ const policies: readonly Gated[] = [
     expected: deactivates("idle-unexplained", "OLD", "NEW"),
   },
   {
+    says: "unexplained keys: first gives the newer one to a destination that may still serve the other, and cannot be read back",
+    user: {
+      keys: [old({ usedDaysAgo: 10 }), fresh({ ageDays: 50 })],
+      destinations: [serves("NEW"), "write-only"],
+      preset: presets.superseded,
+    },
+    expected: resumes("NEW", "OLD"),
+  },
+  {
     says: "unexplained keys: leaves both where the newer one is unused",
     user: {
       keys: [old({ usedDaysAgo: 10 }), fresh({ ageDays: 50, usedDaysAgo: null })],
