@@ -1,6 +1,5 @@
 import { openAccess } from "../aws/clients.ts";
 import { AwsClock } from "../aws/clock.ts";
-import { openObjects } from "../aws/objects.ts";
 import { whoAmI } from "../aws/sts.ts";
 import type { ResultsPlace } from "../distributed/place.ts";
 import { Results } from "../distributed/results.ts";
@@ -17,5 +16,7 @@ export async function openResults(
 ): Promise<Results> {
   const access = await openAccess(profile, region, new AwsClock());
   const { account } = await whoAmI(access);
+  // No other command needs S3.
+  const { openObjects } = await import("../aws/objects.ts");
   return new Results(openObjects(access, bucket, prefix, owner ?? account));
 }

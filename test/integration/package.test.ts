@@ -48,7 +48,7 @@ describe("the package", { timeout: 120_000 }, () => {
     expect(
       files.filter(
         (name) =>
-          !/^package\/(dist\/.*\.(js|d\.ts)|docs\/.*|recipes\/.*|terraform\/modules\/.*|keyturn\.schema\.json|README\.md|LICENSE|package\.json)$/.test(
+          !/^package\/(dist\/.*\.(js|d\.ts)|docs\/.*|recipes\/.*|terraform\/modules\/.*|cloudformation\/.*\.yaml|keyturn\.schema\.json|README\.md|LICENSE|package\.json)$/.test(
             name,
           ),
       ),

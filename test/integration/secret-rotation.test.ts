@@ -137,7 +137,7 @@ describe.skipIf(motoMissing !== null)(`the functions of Secrets Manager ${motoMi
     const [, successor, ...more] = await keyIds();
     expect([value, more]).toEqual([{ UserName: USER, Host: "h", Key: successor, Secret: expect.any(String) }, []]);
     expect(proxy.calls.filter(({ signer }) => signer === successor).map(({ action }) => action)).toContain(
-      "s3:unknown",
+      "s3:GetObject",
     );
     const place = { partition: "aws", account: ACCOUNT, region: REGION, kmsKeyArns: [] };
     const settings = readSettings({});

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -221,6 +222,17 @@ describe.skipIf(motoMissing !== null)(`no secret leaves by a side door ${motoMis
       writeFileSync(join(home, "keys", "mail", name), text);
     expect((await go(["decrypt", "--key-file", "keys/mail/key", "--in", "keys/mail/text"])).code).toBe(2);
     expect((await go(["decrypt", "--identity", "keys/mail/key", "--in", "keys/mail/text"])).code).toBe(2);
+
+    // Who may write where workers keep their results is not always one of ours.
+    const s3 = new S3Client({ ...place, endpoint: moto.url, forcePathStyle: true });
+    await s3.send(new CreateBucketCommand({ Bucket: "results" }));
+    const run = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+    for (const [name, text] of [
+      ["latest.json", JSON.stringify({ run })],
+      [`runs/${run}/plan.json`, `{"schema":"${canary(70_006)}`],
+    ] as const)
+      await s3.send(new PutObjectCommand({ Bucket: "results", Key: name, Body: text }));
+    expect((await go(["report", "s3://results"])).code).toBe(2);
 
     const handed = await keyOf("applied");
     const applied = {
