@@ -22,9 +22,11 @@ export function mergeAccounts(earlier: AccountDocument | null, later: AccountDoc
 /** Keys stand as they were found first, and steps in the order in which they were taken. */
 function mergeUsers(earlier: UserDocument | undefined, later: UserDocument): UserDocument {
   if (earlier === undefined || earlier.steps.length === 0) return later;
-  if (later.steps.length === 0 && earlier.outcome === "changed") return earlier;
-  const { keys, planned, steps } = earlier;
-  return { ...later, readExactly: true, keys, planned, steps: [...steps, ...later.steps] };
+  const steps = [...earlier.steps, ...later.steps];
+  // Another worker that was there at the same time may have seen, or tried, less than this one has done.
+  if (earlier.outcome === "changed" && later.outcome !== "changed") return { ...earlier, steps };
+  const { keys, planned } = earlier;
+  return { ...later, readExactly: true, keys, planned, steps };
 }
 
 /** The users whom earlier workers of the run have changed: they are done. */

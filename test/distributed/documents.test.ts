@@ -133,6 +133,17 @@ describe("two workers' results of one account", () => {
     );
   });
 
+  it("call a user changed though one that was there at the same time came to nothing, and was the last to write", () => {
+    const stopped = userWith({
+      userName: "a",
+      outcome: "waiting",
+      steps: [stepWith({ result: "stopped", created: null })],
+    });
+    const merged = mergeAccounts(documentOf([changed("a")]), documentOf([stopped]));
+    expect(merged.users[0]).toMatchObject({ outcome: "changed" });
+    expect(merged.users[0]?.steps.map(({ result }) => result)).toEqual(["done", "stopped"]);
+  });
+
   it("forget nobody where the later one could not even enter", () => {
     const merged = mergeAccounts(
       documentOf([changed("a"), left("b")]),
