@@ -2,7 +2,16 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Parts of names, the longest first; the last one is part of every name. */
-const LONG = ["crash.test", "whole-account", "never-switches", "/integration/", "/dropins/", "/model/", ""];
+const LONG = [
+  "crash.test",
+  "lost-replies",
+  "whole-account",
+  "never-switches",
+  "/integration/",
+  "/dropins/",
+  "/model/",
+  "",
+];
 
 /** Whole lives, told over many runs of the built command. */
 const LONG_LIVES = ["life", "mailed-keys", "never-switches", "whole-account"].map(

@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
  */
 const SEARCHES = [
   "test/integration/crash.test.ts",
+  "test/integration/lost-replies.test.ts",
   "test/integration/life.test.ts",
   "test/integration/mailed-keys.test.ts",
   "test/integration/never-switches.test.ts",
