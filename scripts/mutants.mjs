@@ -179,7 +179,11 @@ const MUTANTS = {
     ),
   ],
   "the destructor does whatever is to be done": [
-    change("src/lambda/destructor.ts", "{ maxRotations: 0, planned }", "{ maxRotations: 9, planned: null }"),
+    change(
+      "src/lambda/destructor.ts",
+      "maxRotations: 0, refuseAbovePercent, planned",
+      "maxRotations: 9, refuseAbovePercent, planned: null",
+    ),
   ],
   "an entry retires keys that it does not name": [
     change("src/lambda/destructor.ts", "!named.includes(action.key)", "named.length === 0"),

@@ -75,6 +75,8 @@ async function servedElsewhere(turn: Turn, seen: Observation, key: AccessKeyId):
     if (now === undefined || before?.kind !== "known") continue;
     if (now.accessKeyId === key || now.accessKeyId !== before.value.accessKeyId)
       return `${destination.label} serves ${now.accessKeyId ?? "no key"} now`;
+    // Whoever wrote another value there and then this one again has shown the other to consumers.
+    if (now.writtenAt !== before.value.writtenAt) return `${destination.label} was written a moment ago`;
   }
   return null;
 }

@@ -800,3 +800,32 @@ describe("a policy that retires the old key at once", () => {
     expect(rig.account.keys("ci-bot").find((key) => key.accessKeyId === ids[0])?.status).toBe("Active");
   });
 });
+
+describe("a retirement", () => {
+  it("waits where somebody has served the old key for a moment, between one look and the next", async () => {
+    const rig = new Rig();
+    const { ids, destination } = rig.user("ci-bot", [{ ageDays: 120 }], {}, { served: true });
+    const before = destination.current;
+    await rig.run();
+    const after = destination.current;
+    if (before === null || after === null) throw new Error("nothing rotated");
+    let isUndone = false;
+    rig.account.intercept = async (action, _, effect) => {
+      const answer = effect();
+      if (action !== "iam:TagUser" || isUndone || rig.record("ci-bot")?.startsWith("v1 retiring") !== true)
+        return answer;
+      isUndone = true;
+      destination.put(before);
+      rig.skip(seconds(1));
+      destination.put(after);
+      return answer;
+    };
+    for (let visits = 0; visits < 40 && !isUndone; visits += 1) {
+      rig.skip(hours(6));
+      rig.account.use(after.accessKeyId, "s3", "eu-west-1");
+      await rig.run();
+    }
+    expect(rig.account.keys("ci-bot").find((key) => key.accessKeyId === ids[0])?.status).toBe("Active");
+    expect(isUndone).toBe(true);
+  });
+});
