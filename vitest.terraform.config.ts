@@ -6,7 +6,7 @@ export default defineConfig({
     include: ["test/terraform/**/*.test.ts"],
     testTimeout: 600_000,
     hookTimeout: 600_000,
-    // Much of the time is waited: for the provider, which polls, and for rotations that settle.
-    maxWorkers: 4,
+    // Each command of Terraform keeps about a core busy.
+    maxWorkers: 2,
   },
 });
